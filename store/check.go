@@ -1,0 +1,91 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
+
+// check reads every row and compares what the indexes hold with what the rows say they should.
+func (t *Table[T]) check(tx *Tx, report func(error)) (rows int) {
+	expected := make([]int, len(t.Indexes))
+	for k, raw := range tx.walk(t.Name, Range{}) {
+		rows++
+		v := new(T)
+		if err := tx.decode(t.Name, k, raw, t.Sealed, v); err != nil {
+			report(err)
+			continue
+		}
+		if !bytes.Equal(t.Key(v), k) {
+			report(fmt.Errorf("store: %s: row %x lies under %x", t.Name, t.Key(v), k))
+		}
+		if t.Counts != nil {
+			for _, name := range t.Counts(v) {
+				tx.counts[t.Name+"\x00"+name]++
+			}
+		}
+		for i, ix := range t.Indexes {
+			expected[i] += t.checkEntries(tx, ix, k, v, report)
+		}
+	}
+	for i, ix := range t.Indexes {
+		n := 0
+		for range tx.walk(ix.bucket(t), Range{}) {
+			n++
+		}
+		if n != expected[i] {
+			report(fmt.Errorf("store: %s holds %d entries, its rows have %d", ix.bucket(t), n, expected[i]))
+		}
+	}
+	return rows
+}
+
+func (t *Table[T]) checkEntries(tx *Tx, ix *Index[T], key []byte, v *T, report func(error)) int {
+	entries, err := t.entries(tx, ix, key, v)
+	if err != nil {
+		report(err)
+		return 0
+	}
+	bucket := ix.bucket(t)
+	for _, e := range entries {
+		pk, err := unframed(bucket, e, tx.bucket(bucket).Get(e))
+		if err != nil {
+			report(err)
+		} else if !bytes.Equal(pk, key) {
+			report(fmt.Errorf("store: %s: entry %x names row %x, not %x", bucket, e, pk, key))
+		}
+	}
+	return len(entries)
+}
+
+// checkCounts compares the counters with the sums that the tables' checks made.
+func (tx *Tx) checkCounts(report func(error)) {
+	found := 0
+	for k := range tx.walk(countBucket, Range{}) {
+		found++
+		n, err := tx.storedCount(string(k))
+		if err != nil {
+			report(err)
+		} else if want := tx.counts[string(k)]; n != want {
+			report(fmt.Errorf("store: counter %q says %d, the rows say %d", k, n, want))
+		}
+	}
+	if found != len(tx.counts) {
+		report(fmt.Errorf("store: %d counters, the rows have %d", found, len(tx.counts)))
+	}
+	tx.counts = nil
+}
+
+func (l *Log[T]) check(tx *Tx, report func(error)) (rows int) {
+	for k, raw := range tx.walk(l.Name, Range{}) {
+		rows++
+		if len(k) != 8 || binary.BigEndian.Uint64(k) == 0 {
+			report(damaged(l.Name, k))
+			continue
+		}
+		if err := tx.decode(l.Name, k, raw, l.Sealed, new(T)); err != nil {
+			report(err)
+		}
+	}
+	return rows
+}

@@ -1,0 +1,244 @@
+// Package store keeps typed rows in one bbolt file.
+//
+// Every change goes through one writer that commits what is waiting as one group: one sync for all, and a
+// function that fails leaves its neighbours alone (writer.go). A table derives its index entries and its
+// counters from the row by one function each, so that none can outlive its row (table.go). Every value in
+// the file carries a checksum or a seal (frame.go). What changed and that it changed are one transaction:
+// the log is a table like any other, and its followers are woken after the commit (log.go).
+//
+// The package knows nothing of what the rows mean. Slices handed out are copies and outlive the transaction.
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// What can be wrong with a file at Open, and with a call later. Each is compared with errors.Is.
+var (
+	ErrNotFound  = errors.New("store: no such row")
+	ErrConflict  = errors.New("store: another row holds this unique key")
+	ErrClosed    = errors.New("store: the file is closed")
+	ErrSealed    = errors.New("store: the table is sealed and no key is open")
+	ErrDamaged   = errors.New("store: a value does not match its checksum or seal")
+	ErrLocked    = errors.New("store: another process has the file open")
+	ErrNotOurs   = errors.New("store: not a file of this program")
+	ErrTruncated = errors.New("store: the file is shorter than it says")
+	ErrNewer     = errors.New("store: the file was written by a newer version")
+	ErrReadOnly  = errors.New("store: a read transaction cannot change anything")
+)
+
+// ID names a row inside the file: the epoch in the upper 16 bits, a sequence number in the lower 48, so that
+// a file restored to an older state never gives the same id out twice.
+type ID uint64
+
+// Key is the id as it stands in the file: 8 bytes, big-endian, so that rows lie in the order of their making.
+func (id ID) Key() []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }
+
+// IDOf reads an id back from a key. A key of another length gives 0, which is no row's id.
+func IDOf(key []byte) ID {
+	if len(key) != 8 {
+		return 0
+	}
+	return ID(binary.BigEndian.Uint64(key))
+}
+
+// Sealer seals rows whole and makes look-up keys. It is given to the file with SetSealer; until then sealed
+// tables answer ErrSealed. Both directions must be safe for concurrent use.
+type Sealer interface {
+	// Seal appends key id, nonce and ciphertext of plain to dst; aad binds it to its place.
+	Seal(dst, aad, plain []byte) ([]byte, error)
+	// Open gives back what Seal sealed, or an error if a bit or the place differs.
+	Open(aad, sealed []byte) ([]byte, error)
+	// Lookup maps a secret value to 16 bytes that find it again and tell nothing of it. name separates uses.
+	Lookup(name string, value []byte) []byte
+}
+
+// Schema declares what a file holds. Magic tells our files from others; Migrations is append-only and its
+// length is the schema's version.
+type Schema struct {
+	Magic      string
+	Release    string // the program's own version, kept in the file to name it to an older binary
+	Tables     []Described
+	Migrations []Migration
+}
+
+// Options of Open. Clock and Rand are required; CacheBytes 0 turns the row cache off.
+type Options struct {
+	Schema     *Schema
+	Clock      func() time.Time
+	Rand       io.Reader
+	Log        *slog.Logger
+	CacheBytes int64
+	MustExist  bool // refuse to make a new file
+}
+
+// DB is one open file. It is safe for concurrent use.
+type DB struct {
+	bolt   *bolt.DB
+	path   string
+	opts   Options
+	sealer atomic.Pointer[Sealer]
+	cache  *rowCache
+	epoch  atomic.Uint32
+	uuid   uuid.UUID
+
+	queue   chan *op
+	stop    chan struct{}
+	stopped chan struct{}
+	closing sync.RWMutex // held for reading while an op is handed in, so that none is lost at Close
+	closed  bool
+
+	bellMu sync.Mutex
+	bell   chan struct{}
+	stats  Stats
+}
+
+// Stats counts since Open what the writer did. Times are sums.
+type Stats struct {
+	Commits, Ops, Failed, Replays atomic.Int64
+	CommitTime                    atomic.Int64 // nanoseconds spent in commits
+}
+
+// Open opens the file at path, making it first where there is none (unless MustExist). A file that is
+// locked, not ours, newer or truncated is refused with an error that wraps one of the Err values above and
+// is left as it was.
+func Open(path string, opts Options) (*DB, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := prepare(path, &opts); err != nil {
+		return nil, err
+	}
+	bdb, err := bolt.Open(path, 0o600, boltOptions())
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrNotOurs, path, err)
+	}
+	db := &DB{
+		bolt: bdb, path: path, opts: opts, bell: make(chan struct{}),
+		queue: make(chan *op, 4096), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if err := db.load(); err != nil {
+		bdb.Close()
+		return nil, err
+	}
+	if opts.CacheBytes > 0 {
+		if db.cache, err = newRowCache(opts.CacheBytes); err != nil {
+			bdb.Close()
+			return nil, err
+		}
+	}
+	go db.write()
+	return db, nil
+}
+
+// prepare makes a new file where none is, and otherwise looks at the file before bbolt may map it.
+func prepare(path string, opts *Options) error {
+	_, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !opts.MustExist:
+		return create(path, opts)
+	case err != nil:
+		return err
+	}
+	return inspect(path)
+}
+
+func boltOptions() *bolt.Options {
+	o := &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType}
+	// A large map is only address space on 64-bit Unix and spares re-mapping under readers; on Windows it
+	// would become the file's size at once.
+	if runtime.GOOS != "windows" {
+		o.InitialMmapSize = 1 << 30
+	}
+	return o
+}
+
+// Close waits for what was handed in, then closes the file. A second Close does nothing.
+func (db *DB) Close() error {
+	db.closing.Lock()
+	if db.closed {
+		db.closing.Unlock()
+		return nil
+	}
+	db.closed = true
+	db.closing.Unlock()
+	close(db.stop)
+	<-db.stopped
+	db.ring() // followers that wait see the end
+	if db.cache != nil {
+		db.cache.close()
+	}
+	return db.bolt.Close()
+}
+
+// Path is where the file lies.
+func (db *DB) Path() string { return db.path }
+
+// UUID is the appliance's own, made with the file and kept for good.
+func (db *DB) UUID() uuid.UUID { return db.uuid }
+
+// Epoch is the file's present epoch, 1 at first.
+func (db *DB) Epoch() uint16 { return uint16(db.epoch.Load()) }
+
+// Stats gives the writer's counters.
+func (db *DB) Stats() *Stats { return &db.stats }
+
+// Size is the file's length in bytes.
+func (db *DB) Size() int64 {
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// SetSealer opens the sealed tables. The row cache is dropped.
+func (db *DB) SetSealer(s Sealer) {
+	db.sealer.Store(&s)
+	if db.cache != nil {
+		db.cache.clear()
+	}
+}
+
+func (db *DB) seal() (Sealer, error) {
+	if p := db.sealer.Load(); p != nil {
+		return *p, nil
+	}
+	return nil, ErrSealed
+}
+
+// syncDir makes a rename in dir durable. Windows has no such call and needs none.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+type rowCache struct {
+	rows    *ristretto.Cache[string, cached]
+	changed [1 << 14]atomic.Uint64 // by hash of table and key: the last transaction that touched such a row
+}

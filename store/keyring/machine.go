@@ -1,0 +1,65 @@
+package keyring
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ParseMachineKey reads a machine key as it is written in a file or an environment variable: 64 hex digits,
+// blanks around them forgiven. The error names no part of the value.
+func ParseMachineKey(text string) ([]byte, error) {
+	key, err := hex.DecodeString(strings.TrimSpace(text))
+	if err != nil || len(key) != keySize {
+		return nil, errors.New("keyring: a machine key is 64 hex digits")
+	}
+	return key, nil
+}
+
+// MachineKeyFile reads the key from path, or makes a new one there (mode 0600, folder 0700) when there is
+// no such file. A file that is there but holds no key is an error and stays as it is.
+func MachineKeyFile(path string, rand io.Reader) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		key, err := ParseMachineKey(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s", err, path)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	key, err := fresh(rand, keySize)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return key, writeNew(path, hex.EncodeToString(key)+"\n")
+}
+
+// writeNew makes the file whole or not at all, and never over another.
+func writeNew(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".machine-key-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
+}
