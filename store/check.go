@@ -6,6 +6,32 @@ import (
 	"fmt"
 )
 
+// Check reads everything: bbolt's own structure, every value's checksum or seal, and whether indexes and
+// counters are exactly what the rows say. It gives the number of rows by table, and the first 100 faults.
+func (db *DB) Check() (rows map[string]int, faults []error) {
+	rows = map[string]int{}
+	report := func(err error) {
+		if len(faults) < 100 {
+			faults = append(faults, err)
+		}
+	}
+	err := db.View(func(tx *Tx) error {
+		for err := range tx.bolt.Check() {
+			report(err)
+		}
+		tx.counts = map[string]int64{}
+		for _, t := range db.opts.Schema.Tables {
+			rows[t.buckets()[0]] = t.check(tx, report)
+		}
+		tx.checkCounts(report)
+		return nil
+	})
+	if err != nil {
+		report(err)
+	}
+	return rows, faults
+}
+
 // check reads every row and compares what the indexes hold with what the rows say they should.
 func (t *Table[T]) check(tx *Tx, report func(error)) (rows int) {
 	expected := make([]int, len(t.Indexes))

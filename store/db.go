@@ -12,20 +12,15 @@ package store
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/dgraph-io/ristretto/v2"
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // What can be wrong with a file at Open, and with a call later. Each is compared with errors.Is.
@@ -40,6 +35,9 @@ var (
 	ErrTruncated = errors.New("store: the file is shorter than it says")
 	ErrNewer     = errors.New("store: the file was written by a newer version")
 	ErrReadOnly  = errors.New("store: a read transaction cannot change anything")
+	// ErrBroken: the disk failed at the last step of a commit. Whether that change is kept shows when the
+	// file is opened again; until then it is read only.
+	ErrBroken = errors.New("store: the disk failed and the file must be opened anew")
 )
 
 // ID names a row inside the file: the epoch in the upper 16 bits, a sequence number in the lower 48, so that
@@ -102,6 +100,12 @@ type DB struct {
 	stopped chan struct{}
 	closing sync.RWMutex // held for reading while an op is handed in, so that none is lost at Close
 	closed  bool
+	broken  atomic.Bool
+
+	// Readers hold no lock, so that a View inside a View cannot lock up with a Close between the two.
+	shut    atomic.Bool
+	readers atomic.Int64
+	idle    chan struct{} // the last reader has left since shut
 
 	bellMu sync.Mutex
 	bell   chan struct{}
@@ -121,27 +125,29 @@ func Open(path string, opts Options) (*DB, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := prepare(path, &opts); err != nil {
+	half, err := prepare(path, &opts)
+	if err != nil {
 		return nil, err
 	}
-	bdb, err := bolt.Open(path, 0o600, boltOptions())
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
-	}
+	bdb, err := openBolt(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrNotOurs, path, err)
+		return nil, err
+	}
+	if half {
+		opts.Log.Warn("one of the file's two first pages is damaged: the last change before a crash may be missing", "path", path)
 	}
 	db := &DB{
-		bolt: bdb, path: path, opts: opts, bell: make(chan struct{}),
+		bolt: bdb, path: path, opts: opts, bell: make(chan struct{}), idle: make(chan struct{}, 1),
 		queue: make(chan *op, 4096), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := db.load(); err != nil {
-		bdb.Close()
+		_ = bdb.Close()
 		return nil, err
 	}
+	bdb.NoFreelistSync = false
 	if opts.CacheBytes > 0 {
 		if db.cache, err = newRowCache(opts.CacheBytes); err != nil {
-			bdb.Close()
+			_ = bdb.Close()
 			return nil, err
 		}
 	}
@@ -150,28 +156,22 @@ func Open(path string, opts Options) (*DB, error) {
 }
 
 // prepare makes a new file where none is, and otherwise looks at the file before bbolt may map it.
-func prepare(path string, opts *Options) error {
-	_, err := os.Stat(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist) && !opts.MustExist:
-		return create(path, opts)
-	case err != nil:
-		return err
+func prepare(path string, opts *Options) (half bool, err error) {
+	if err := opts.Schema.valid(); err != nil {
+		return false, err
+	}
+	_, err = os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) && !opts.MustExist {
+		err = create(path, opts)
+	}
+	if err != nil {
+		return false, err
 	}
 	return inspect(path)
 }
 
-func boltOptions() *bolt.Options {
-	o := &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType}
-	// A large map is only address space on 64-bit Unix and spares re-mapping under readers; on Windows it
-	// would become the file's size at once.
-	if runtime.GOOS != "windows" {
-		o.InitialMmapSize = 1 << 30
-	}
-	return o
-}
-
-// Close waits for what was handed in, then closes the file. A second Close does nothing.
+// Close waits for what was handed in and for the readers, then closes the file. Calls that come later get
+// ErrClosed. A second Close does nothing. It must not be called from inside a View or a write function.
 func (db *DB) Close() error {
 	db.closing.Lock()
 	if db.closed {
@@ -182,11 +182,41 @@ func (db *DB) Close() error {
 	db.closing.Unlock()
 	close(db.stop)
 	<-db.stopped
+	db.shut.Store(true)
 	db.ring() // followers that wait see the end
+	for db.readers.Load() != 0 {
+		<-db.idle
+	}
 	if db.cache != nil {
-		db.cache.close()
+		db.cache.close() // ristretto panics if a reader still fills it
 	}
 	return db.bolt.Close()
+}
+
+// Closed says whether Close was called.
+func (db *DB) Closed() bool {
+	db.closing.RLock()
+	defer db.closing.RUnlock()
+	return db.closed
+}
+
+// enter counts a reader in, unless the file is closing; leave counts it out.
+func (db *DB) enter() bool {
+	db.readers.Add(1)
+	if db.shut.Load() {
+		db.leave()
+		return false
+	}
+	return true
+}
+
+func (db *DB) leave() {
+	if db.readers.Add(-1) == 0 && db.shut.Load() {
+		select {
+		case db.idle <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // Path is where the file lies.
@@ -210,11 +240,11 @@ func (db *DB) Size() int64 {
 	return info.Size()
 }
 
-// SetSealer opens the sealed tables. The row cache is dropped.
+// SetSealer opens the sealed tables. Rows that were cached before are not used any more.
 func (db *DB) SetSealer(s Sealer) {
 	db.sealer.Store(&s)
 	if db.cache != nil {
-		db.cache.clear()
+		db.cache.forget()
 	}
 }
 
@@ -223,22 +253,4 @@ func (db *DB) seal() (Sealer, error) {
 		return *p, nil
 	}
 	return nil, ErrSealed
-}
-
-// syncDir makes a rename in dir durable. Windows has no such call and needs none.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(filepath.Clean(dir))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-type rowCache struct {
-	rows    *ristretto.Cache[string, cached]
-	changed [1 << 14]atomic.Uint64 // by hash of table and key: the last transaction that touched such a row
 }

@@ -65,15 +65,19 @@ func (l *Log[T]) Get(tx *Tx, seq uint64) (*T, error) {
 		return nil, ErrNotFound
 	}
 	v := new(T)
-	return v, tx.decode(l.Name, key, raw, l.Sealed, v)
+	if err := tx.decode(l.Name, key, raw, l.Sealed, v); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
-// After gives the rows that follow seq, oldest first.
+// After gives the rows that follow seq, oldest first. A damaged row is left out and named in the program's
+// log; a sealed log gives nothing before the file has its sealer.
 func (l *Log[T]) After(tx *Tx, seq uint64) iter.Seq2[uint64, *T] {
 	return l.scan(tx, Range{After: binary.BigEndian.AppendUint64(nil, seq)})
 }
 
-// Before gives the rows that precede seq (0: all), newest first.
+// Before gives the rows that precede seq (0: all), newest first, otherwise like After.
 func (l *Log[T]) Before(tx *Tx, seq uint64) iter.Seq2[uint64, *T] {
 	r := Range{Back: true}
 	if seq > 0 {
@@ -87,7 +91,15 @@ func (l *Log[T]) scan(tx *Tx, r Range) iter.Seq2[uint64, *T] {
 	return func(yield func(uint64, *T) bool) {
 		for k, raw := range tx.walk(l.Name, r) {
 			v := new(T)
-			if err := tx.decode(l.Name, k, raw, l.Sealed, v); err != nil {
+			err := tx.decode(l.Name, k, raw, l.Sealed, v)
+			if err == nil && len(k) != 8 {
+				err = damaged(l.Name, k)
+			}
+			if errors.Is(err, ErrSealed) {
+				tx.db.opts.Log.Error("a sealed log was read without its key", "log", l.Name)
+				return
+			}
+			if err != nil {
 				tx.db.opts.Log.Error("a log row is damaged", "log", l.Name, "err", err)
 				continue
 			}
@@ -114,39 +126,62 @@ func (l *Log[T]) Wait(ctx context.Context, db *DB, seq uint64) error {
 	}
 }
 
-// Follow calls fn for every row after seq, in order, each outside any transaction, until the context ends or
-// the file closes. It is how anything is told of a change: the bell only wakes, the log says what happened.
+// followPage is how many rows Follow reads in one transaction.
+const followPage = 256
+
+// Follow calls fn for every row after seq, in order, each outside any transaction, until the context ends
+// (its error) or the file closes (nil). fn may read and write; Close does not wait for it, it meets ErrClosed.
+// Following is how anything is told of a change: the bell only wakes, the log says what happened. A sealed
+// log without its key is ErrSealed.
 func (l *Log[T]) Follow(ctx context.Context, db *DB, seq uint64, fn func(seq uint64, v *T)) error {
-	type row struct {
-		seq uint64
-		v   *T
-	}
 	for {
-		if err := l.Wait(ctx, db, seq); err != nil {
-			if errors.Is(err, ErrClosed) {
-				return nil
-			}
-			return err
+		page, last, err := l.page(ctx, db, seq)
+		if errors.Is(err, ErrClosed) {
+			return nil
 		}
-		page, err := Read(db, func(tx *Tx) ([]row, error) {
-			var rows []row
-			for n, v := range l.After(tx, seq) {
-				if rows = append(rows, row{n, v}); len(rows) == 256 {
-					return rows, nil
-				}
-			}
-			return append(rows, row{seq: l.Last(tx)}), nil
-		})
 		if err != nil {
 			return err
 		}
 		for _, r := range page {
-			if r.v != nil {
-				fn(r.seq, r.v)
+			if err := ctx.Err(); err != nil {
+				return err
 			}
-			seq = max(seq, r.seq)
+			fn(r.seq, r.v)
 		}
+		seq = last
 	}
+}
+
+type logRow[T any] struct {
+	seq uint64
+	v   *T
+}
+
+// page waits for rows after seq and gives the first of them, and how far they reach: damaged rows at their
+// end are passed over too.
+func (l *Log[T]) page(ctx context.Context, db *DB, seq uint64) (rows []logRow[T], last uint64, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	if err := l.Wait(ctx, db, seq); err != nil {
+		return nil, 0, err
+	}
+	err = db.View(func(tx *Tx) error {
+		if l.Sealed {
+			if _, err := db.seal(); err != nil {
+				return err
+			}
+		}
+		rows, last = nil, l.Last(tx)
+		for n, v := range l.After(tx, seq) {
+			if rows = append(rows, logRow[T]{n, v}); len(rows) == followPage {
+				last = n
+				break
+			}
+		}
+		return nil
+	})
+	return rows, last, err
 }
 
 func (db *DB) listen() <-chan struct{} {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,36 +23,33 @@ type Migration struct {
 	Up   func(tx *Tx) error
 }
 
-// create makes the file under another name, syncs it and renames it: making a file is the one moment at
-// which a power cut could leave something that does not open.
+// create makes the file under another name, syncs it and gives it its own: making a file is the one moment at
+// which a power cut could leave something that does not open. Of two processes that do it at once, one's
+// file stays and both open that.
 func create(path string, opts *Options) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	bdb, err := bolt.Open(tmp, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType})
+	tmp, err := scratch(path, "new")
 	if err != nil {
 		return err
 	}
-	err = bdb.Update(func(btx *bolt.Tx) error {
-		tx := &Tx{db: &DB{opts: *opts}, bolt: btx, Now: opts.Clock(), writable: true}
-		return tx.initialise(opts)
-	})
-	if cerr := bdb.Close(); err == nil {
-		err = cerr
-	}
+	bdb, err := bolt.Open(tmp, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType})
 	if err == nil {
-		err = os.Rename(tmp, path)
+		err = bdb.Update(func(btx *bolt.Tx) error {
+			tx := &Tx{db: &DB{opts: *opts}, bolt: btx, Now: opts.Clock(), writable: true}
+			return tx.initialise(opts)
+		})
+		err = errors.Join(err, bdb.Close())
 	}
 	if err != nil {
 		_ = os.Remove(tmp)
 		return err
 	}
-	return syncDir(dir)
+	if err := publish(tmp, path); !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 func (tx *Tx) initialise(opts *Options) error {
@@ -76,12 +75,29 @@ func (tx *Tx) initialise(opts *Options) error {
 	return nil
 }
 
-func (tx *Tx) ensureBuckets(s *Schema) error {
+// buckets names all buckets of the file.
+func (s *Schema) buckets() []string {
 	names := []string{metaBucket, countBucket}
 	for _, t := range s.Tables {
 		names = append(names, t.buckets()...)
 	}
-	for _, name := range names {
+	return names
+}
+
+// valid finds two tables or indexes that would share a bucket, and names that would blur a value's place.
+func (s *Schema) valid() error {
+	seen := map[string]bool{}
+	for _, name := range s.buckets() {
+		if name == "" || strings.ContainsRune(name, 0) || seen[name] {
+			return fmt.Errorf("store: the schema has a bad or a second bucket %q", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func (tx *Tx) ensureBuckets(s *Schema) error {
+	for _, name := range s.buckets() {
 		if _, err := tx.bolt.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return err
 		}
@@ -105,39 +121,64 @@ func (tx *Tx) meta(key string, size int) ([]byte, error) {
 // load checks that the file is ours and not newer, and brings an older one up to date.
 func (db *DB) load() error {
 	var version uint32
-	err := db.bolt.View(func(btx *bolt.Tx) error {
-		tx := &Tx{db: db, bolt: btx}
-		if btx.Bucket([]byte(metaBucket)) == nil {
-			return fmt.Errorf("%w: %s", ErrNotOurs, db.path)
+	err := db.reading(func(tx *Tx) (err error) {
+		version, err = tx.identity()
+		if err == nil && int(version) == len(db.opts.Schema.Migrations) {
+			err = tx.hasBuckets(db.opts.Schema)
 		}
-		magic, err := tx.meta("magic", 0)
-		if err != nil || string(magic) != db.opts.Schema.Magic {
-			return fmt.Errorf("%w: %s", ErrNotOurs, db.path)
-		}
-		v, err := tx.meta("version", 4)
-		if err != nil {
-			return err
-		}
-		if version = binary.BigEndian.Uint32(v); int(version) > len(db.opts.Schema.Migrations) {
-			release, _ := tx.meta("release", 0)
-			return &NewerError{Path: db.path, Release: string(release)}
-		}
-		id, err := tx.meta("uuid", 16)
-		if err != nil {
-			return err
-		}
-		copy(db.uuid[:], id)
-		e, err := tx.meta("epoch", 2)
-		if err != nil {
-			return err
-		}
-		db.epoch.Store(uint32(binary.BigEndian.Uint16(e)))
-		return nil
+		return err
 	})
 	if err != nil || int(version) == len(db.opts.Schema.Migrations) {
 		return err
 	}
 	return db.migrate(int(version))
+}
+
+// reading runs fn in a read transaction before the file is given out.
+func (db *DB) reading(fn func(*Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer db.caught(&err)
+	return db.bolt.View(func(btx *bolt.Tx) error { return fn(&Tx{db: db, bolt: btx}) })
+}
+
+// identity reads who the file is, into db, and its schema's version.
+func (tx *Tx) identity() (version uint32, err error) {
+	db := tx.db
+	if tx.bolt.Bucket([]byte(metaBucket)) == nil {
+		return 0, fmt.Errorf("%w: %s", ErrNotOurs, db.path)
+	}
+	if magic, err := tx.meta("magic", 0); err != nil || string(magic) != db.opts.Schema.Magic {
+		return 0, fmt.Errorf("%w: %s", ErrNotOurs, db.path)
+	}
+	v, err := tx.meta("version", 4)
+	if err != nil {
+		return 0, err
+	}
+	if version = binary.BigEndian.Uint32(v); uint64(version) > uint64(len(db.opts.Schema.Migrations)) {
+		release, _ := tx.meta("release", 0)
+		return 0, &NewerError{Path: db.path, Release: string(release)}
+	}
+	id, err := tx.meta("uuid", 16)
+	if err != nil {
+		return 0, err
+	}
+	copy(db.uuid[:], id)
+	e, err := tx.meta("epoch", 2)
+	if err != nil {
+		return 0, err
+	}
+	db.epoch.Store(uint32(binary.BigEndian.Uint16(e)))
+	return version, nil
+}
+
+// hasBuckets finds a table that was added to the schema without a migration, before a call runs into it.
+func (tx *Tx) hasBuckets(s *Schema) error {
+	for _, name := range s.buckets() {
+		if tx.bolt.Bucket([]byte(name)) == nil {
+			return fmt.Errorf("store: %s has no table %q: a migration is missing", tx.db.path, name)
+		}
+	}
+	return nil
 }
 
 // NewerError is ErrNewer with the release that wrote the file, which is the one to use.
@@ -150,11 +191,37 @@ func (e *NewerError) Error() string {
 // Is makes errors.Is(err, ErrNewer) hold.
 func (e *NewerError) Is(target error) bool { return target == ErrNewer }
 
-// migrate takes a snapshot, then runs all steps that are due in one transaction.
+// migrate takes a snapshot, then runs all steps that are due in one transaction. If a step fails the file is
+// as before, and the snapshot, being the same, goes.
 func (db *DB) migrate(from int) error {
-	if err := db.Snapshot(fmt.Sprintf("%s.before-v%d", db.path, len(db.opts.Schema.Migrations))); err != nil {
+	backup, err := db.backup()
+	if err != nil {
 		return fmt.Errorf("store: no snapshot before the migration: %w", err)
 	}
+	if err := db.steps(from); err != nil {
+		return errors.Join(err, os.Remove(backup))
+	}
+	return nil
+}
+
+// backup takes the snapshot under a name that is free: one of an earlier migration stays.
+func (db *DB) backup() (path string, err error) {
+	name := fmt.Sprintf("%s.before-v%d", db.path, len(db.opts.Schema.Migrations))
+	path = name
+	for n := 2; ; n++ {
+		if err = db.compact(path); !errors.Is(err, os.ErrExist) {
+			return path, err
+		}
+		path = fmt.Sprintf("%s-%d", name, n)
+	}
+}
+
+func (db *DB) steps(from int) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: a migration panicked: %v", p)
+		}
+	}()
 	return db.bolt.Update(func(btx *bolt.Tx) error {
 		tx := &Tx{db: db, bolt: btx, Now: db.opts.Clock(), writable: true}
 		if err := tx.ensureBuckets(db.opts.Schema); err != nil {
@@ -164,6 +231,9 @@ func (db *DB) migrate(from int) error {
 			if err := m.Up(tx); err != nil {
 				return fmt.Errorf("store: migration %q: %w", m.Name, err)
 			}
+		}
+		if tx.half != nil {
+			return tx.half
 		}
 		if err := tx.flushCounts(); err != nil {
 			return err
@@ -179,71 +249,19 @@ func (db *DB) migrate(from int) error {
 // NextEpoch raises the epoch by one, for good: after a restore, on another machine, or when the clock fell
 // back. Ids given out from then on carry it.
 func (db *DB) NextEpoch() (uint16, error) {
-	next, err := Write(db, func(tx *Tx) (uint16, error) {
-		e := tx.Epoch() + 1
+	return Write(db, func(tx *Tx) (uint16, error) {
+		v, err := tx.meta("epoch", 2)
+		if err != nil {
+			return 0, err
+		}
+		next := binary.BigEndian.Uint16(v) + 1
+		if next == 0 {
+			return 0, errors.New("store: the file has used up its epochs")
+		}
 		if err := tx.change(); err != nil {
 			return 0, err
 		}
-		return e, tx.putMeta("epoch", binary.BigEndian.AppendUint16(nil, e))
+		tx.After(func() { db.epoch.Store(uint32(next)) })
+		return next, tx.putMeta("epoch", binary.BigEndian.AppendUint16(nil, next))
 	})
-	if err == nil {
-		db.epoch.Store(uint32(next))
-	}
-	return next, err
 }
-
-// Snapshot writes the file's present state, compacted, to path, which must not exist. It goes to a temporary
-// file first and appears under its name when the disk has it. Writers go on meanwhile.
-func (db *DB) Snapshot(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return fmt.Errorf("%w: %s", os.ErrExist, path)
-	}
-	tmp := path + ".part"
-	_ = os.Remove(tmp)
-	out, err := bolt.Open(tmp, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoSync: true})
-	if err != nil {
-		return err
-	}
-	err = bolt.Compact(out, db.bolt, 16<<20)
-	if err == nil {
-		err = out.Sync()
-	}
-	if cerr := out.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp)
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// Check reads everything: bbolt's own structure, every value's checksum or seal, and whether indexes and
-// counters are exactly what the rows say. It gives the number of rows by table, and the first 100 faults.
-func (db *DB) Check() (rows map[string]int, faults []error) {
-	rows = map[string]int{}
-	report := func(err error) {
-		if len(faults) < 100 {
-			faults = append(faults, err)
-		}
-	}
-	err := db.View(func(tx *Tx) error {
-		for err := range tx.bolt.Check() {
-			report(err)
-		}
-		tx.counts = map[string]int64{}
-		for _, t := range db.opts.Schema.Tables {
-			rows[t.buckets()[0]] = t.check(tx, report)
-		}
-		tx.checkCounts(report)
-		return nil
-	})
-	if err != nil {
-		report(err)
-	}
-	return rows, faults
-}
-

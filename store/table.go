@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Described is what the schema knows of a table or log of any row type.
@@ -18,7 +16,9 @@ type Described interface {
 	check(tx *Tx, report func(error)) (rows int)
 }
 
-// Index finds rows by something else than their key. Keys derives all entries of a row and nothing else does.
+// Index finds rows by something else than their key. Keys derives all entries of a row from the row alone
+// (and the sealer's look-up keys), and nothing else does. An index that is not unique needs index keys or row
+// keys of one length: where two rows would share an entry, the second is refused with ErrConflict.
 type Index[T any] struct {
 	Name   string
 	Unique bool
@@ -61,14 +61,6 @@ func (t *Table[T]) buckets() []string {
 		names = append(names, ix.bucket(t))
 	}
 	return names
-}
-
-func (tx *Tx) bucket(name string) *bolt.Bucket {
-	b := tx.bolt.Bucket([]byte(name))
-	if b == nil {
-		panic("store: no bucket " + name + ": it is missing from the schema or its migration")
-	}
-	return b
 }
 
 // Get gives the row, or ErrNotFound. A row of a cached table that is read outside a write belongs to all
@@ -157,7 +149,7 @@ func (t *Table[T]) moves(tx *Tx, key []byte, old, v *T) ([]move, error) {
 			continue
 		}
 		for _, e := range m.new {
-			if ix.Unique && tx.bucket(m.bucket).Get(e) != nil {
+			if tx.bucket(m.bucket).Get(e) != nil {
 				return nil, fmt.Errorf("%w: %s", ErrConflict, m.bucket)
 			}
 		}
@@ -166,18 +158,24 @@ func (t *Table[T]) moves(tx *Tx, key []byte, old, v *T) ([]move, error) {
 	return out, nil
 }
 
-// entries are the keys in the index's bucket; those of an index that is not unique end with the row's key.
+// entries are the keys in the index's bucket, each once; those of an index that is not unique end with the
+// row's key.
 func (t *Table[T]) entries(tx *Tx, ix *Index[T], key []byte, v *T) ([][]byte, error) {
 	if v == nil {
 		return nil, nil
 	}
 	keys, err := ix.Keys(tx, v)
-	if err != nil || ix.Unique {
-		return keys, err
+	if err != nil {
+		return nil, err
 	}
-	out := make([][]byte, len(keys))
-	for i, k := range keys {
-		out[i] = append(append(make([]byte, 0, len(k)+len(key)), k...), key...)
+	out := make([][]byte, 0, len(keys))
+	for _, k := range keys {
+		if !ix.Unique {
+			k = slices.Concat(k, key)
+		}
+		if !slices.ContainsFunc(out, func(o []byte) bool { return bytes.Equal(o, k) }) {
+			out = append(out, k)
+		}
 	}
 	return out, nil
 }
@@ -192,15 +190,21 @@ func without(all, some [][]byte) [][]byte {
 	return out
 }
 
-func (t *Table[T]) apply(tx *Tx, key, value []byte, moves []move, old, v *T) error {
+// apply makes the change. Should it break off half-way, the function that called it fails even if it would
+// hide that.
+func (t *Table[T]) apply(tx *Tx, key, value []byte, moves []move, old, v *T) (err error) {
 	if err := tx.change(); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			tx.half = err
+		}
+	}()
 	rows := tx.bucket(t.Name)
 	if t.Sequential {
 		rows.FillPercent = 0.95
 	}
-	var err error
 	if value == nil {
 		err = rows.Delete(key)
 	} else {
@@ -260,13 +264,6 @@ func (t *Table[T]) Find(tx *Tx, ix *Index[T], key []byte) (*T, error) {
 	return v, err
 }
 
-// Range bounds a scan: keys that begin with Prefix, after (when Back: before) the key After. After empty
-// means from the end where the scan begins.
-type Range struct {
-	Prefix, After []byte
-	Back          bool
-}
-
 // Scan gives the rows of the range in the order of their keys. A damaged row gives its error and goes on.
 func (t *Table[T]) Scan(tx *Tx, r Range) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
@@ -313,74 +310,22 @@ type Entry[T any] struct {
 	Row *T
 }
 
-// walk yields raw keys and values; both die with the transaction.
-func (tx *Tx) walk(bucket string, r Range) iter.Seq2[[]byte, []byte] {
-	return func(yield func([]byte, []byte) bool) {
-		c := tx.bucket(bucket).Cursor()
-		step := c.Next
-		var k, v []byte
-		if r.Back {
-			step = c.Prev
-			k, v = seekBack(c, r)
-		} else {
-			k, v = seekForth(c, r)
-		}
-		for ; k != nil && bytes.HasPrefix(k, r.Prefix); k, v = step() {
-			if !yield(k, v) {
-				return
-			}
-		}
-	}
-}
-
-func seekForth(c *bolt.Cursor, r Range) ([]byte, []byte) {
-	if len(r.After) == 0 {
-		return c.Seek(r.Prefix)
-	}
-	k, v := c.Seek(r.After)
-	if bytes.Equal(k, r.After) {
-		return c.Next()
-	}
-	return k, v
-}
-
-func seekBack(c *bolt.Cursor, r Range) ([]byte, []byte) {
-	end := r.After
-	if len(end) == 0 {
-		end = following(r.Prefix)
-	}
-	if end == nil {
-		return c.Last()
-	}
-	if k, _ := c.Seek(end); k == nil {
-		return c.Last()
-	}
-	return c.Prev()
-}
-
-// following is the first key after all that begin with prefix, nil if there is none.
-func following(prefix []byte) []byte {
-	p := bytes.Clone(prefix)
-	for i := len(p) - 1; i >= 0; i-- {
-		if p[i]++; p[i] != 0 {
-			return p[:i+1]
-		}
-	}
-	return nil
-}
-
 // NextIDs takes n ids of the table and gives the first; the others follow it. Ids taken by a change that
-// fails are not used again before the next start at the latest; gaps mean nothing.
+// fails may be left out or given again; those of one that succeeds are never given again.
 func (t *Table[T]) NextIDs(tx *Tx, n int) (ID, error) {
 	if !tx.writable {
 		return 0, ErrReadOnly
 	}
 	b := tx.bucket(t.Name)
-	first := b.Sequence() + 1
-	if err := b.SetSequence(first + uint64(n) - 1); err != nil {
+	last := b.Sequence()
+	if n < 1 || last+uint64(n) >= 1<<48 {
+		return 0, fmt.Errorf("store: %s cannot give %d ids", t.Name, n)
+	}
+	if err := b.SetSequence(last + uint64(n)); err != nil {
 		return 0, err
 	}
-	return ID(uint64(tx.Epoch())<<48 | first), nil
+	tx.took = true
+	return ID(uint64(tx.Epoch())<<48 | (last + 1)), nil
 }
 
 // NextID takes one id.

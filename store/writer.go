@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 const (
@@ -17,13 +15,18 @@ const (
 type op struct {
 	fn     func(*Tx) error
 	err    error
-	failed bool // out of the group: its error stands
+	failed bool // out of the group
+	alone  bool // it failed before anything was put, so its error stands whatever becomes of the commit
 	done   chan struct{}
 }
 
 // Update runs fn in the next commit and returns when the disk has it. fn checks first and then puts; one
 // that fails leaves nothing behind. It may be run more than once, so it must not touch anything outside the
-// transaction but variables that it sets anew each time, and it must not call Update itself.
+// transaction but variables that it sets anew each time. It must not call Update or Close, and Update must
+// not be called from inside a View: the writer may have to wait for that very reader.
+//
+// An error of fn itself comes back as it is. When the commit fails, all of its functions get that error; the
+// file is then as before, and the next call tries anew. Only after ErrBroken is the outcome open.
 func (db *DB) Update(fn func(*Tx) error) error {
 	o := &op{fn: fn, done: make(chan struct{})}
 	db.closing.RLock()
@@ -38,13 +41,15 @@ func (db *DB) Update(fn func(*Tx) error) error {
 }
 
 // View runs fn in a read transaction: the state of the last commit, unmoved by later ones. Keep it short: a
-// long one keeps the file from reusing pages.
-func (db *DB) View(fn func(*Tx) error) error {
-	db.closing.RLock()
-	defer db.closing.RUnlock()
-	if db.closed {
+// long one keeps the file from reusing pages, and Close waits for it. Do not call View inside View: bbolt
+// locks up when the file outgrows its map between the two. A file whose pages make no sense gives ErrDamaged.
+func (db *DB) View(fn func(*Tx) error) (err error) {
+	if !db.enter() {
 		return ErrClosed
 	}
+	defer db.leave()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer db.caught(&err)
 	btx, err := db.bolt.Begin(false)
 	if err != nil {
 		return err
@@ -80,6 +85,7 @@ func Read[R any](db *DB, fn func(*Tx) (R, error)) (R, error) {
 // write is the one writer: it takes what queued while the last commit ran, without a timer.
 func (db *DB) write() {
 	defer close(db.stopped)
+	debug.SetPanicOnFault(true)
 	var carried []*op
 	for {
 		group := carried
@@ -123,42 +129,47 @@ func (db *DB) drain() {
 }
 
 // commit runs the group in one transaction and answers it; it returns what did not fit into the time. When a
-// function fails after its first put, the transaction is rolled back and the others are run again.
+// function fails after its first put, the transaction is rolled back and the others are run again, with the
+// same reading of the clock, so that they decide as before.
 func (db *DB) commit(group []*op) (carried []*op) {
+	now := db.opts.Clock()
 	for {
-		tx, rest, again, err := db.run(group)
+		tx, rest, again, err := db.run(group, now)
 		if again {
 			db.stats.Replays.Add(1)
-			group = rest
 			continue
 		}
-		if err == nil && tx != nil {
+		if err == nil {
 			err = db.finish(tx)
 		}
-		n := len(group) - len(rest)
-		db.answer(group[:n], err)
-		if err == nil && tx != nil {
+		done := group[:len(group)-len(rest)]
+		db.answer(done, err)
+		if err == nil {
 			for _, fn := range tx.after {
-				fn()
+				db.hook(fn)
 			}
 			if tx.logged {
 				db.ring()
 			}
 		}
-		for _, o := range group[:n] {
+		for _, o := range done {
 			close(o.done)
 		}
 		return rest
 	}
 }
 
-// run calls the functions of the group. again means: roll back, take rest as the group and start anew.
-func (db *DB) run(group []*op) (tx *Tx, rest []*op, again bool, err error) {
+// run calls the functions of the group, up to rest, which is for the next commit. again: one of them failed
+// after a put, all is rolled back, and the group is to be run without it.
+func (db *DB) run(group []*op, now time.Time) (tx *Tx, rest []*op, again bool, err error) {
+	if db.broken.Load() {
+		return nil, nil, false, ErrBroken
+	}
 	btx, err := db.bolt.Begin(true)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	tx = &Tx{db: db, bolt: btx, Now: db.opts.Clock(), writable: true}
+	tx = &Tx{db: db, bolt: btx, Now: now, writable: true}
 	began := time.Now()
 	for i, o := range group {
 		if i > 0 && time.Since(began) > groupTime {
@@ -168,16 +179,19 @@ func (db *DB) run(group []*op) (tx *Tx, rest []*op, again bool, err error) {
 			continue
 		}
 		hooks, logged := len(tx.after), tx.logged
-		tx.dirty = false
+		tx.dirty, tx.took, tx.half = false, false, nil
 		if o.err = db.guarded(o.fn, tx); o.err == nil {
-			tx.any = tx.any || tx.dirty
+			o.err = tx.half
+		}
+		if o.err == nil {
+			tx.any = tx.any || tx.dirty || tx.took
 			continue
 		}
-		o.failed = true
+		o.failed, o.alone = true, !tx.any
 		tx.after, tx.logged = tx.after[:hooks], logged
 		if tx.dirty {
 			_ = btx.Rollback()
-			return nil, group, true, nil
+			return nil, nil, true, nil
 		}
 	}
 	return tx, nil, false, nil
@@ -185,13 +199,30 @@ func (db *DB) run(group []*op) (tx *Tx, rest []*op, again bool, err error) {
 
 // guarded turns a panic of one function into its own error, so that it cannot take the writer along.
 func (db *DB) guarded(fn func(*Tx) error, tx *Tx) (err error) {
+	returned := false
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if p == nil && !returned { // runtime.Goexit, as by t.Fatal: every later call would wait for ever
+			panic("store: a write function ended the writer's goroutine")
+		}
+		if p != nil {
 			db.opts.Log.Error("a write function panicked", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("store: a write function panicked: %v", p)
 		}
 	}()
-	return fn(tx)
+	err = fn(tx)
+	returned = true
+	return err
+}
+
+// hook calls what After was given. The change is on the disk: a panic here cannot undo it.
+func (db *DB) hook(fn func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			db.opts.Log.Error("a function after a commit panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	fn()
 }
 
 // finish writes the counters and commits; a transaction that changed nothing costs no sync.
@@ -203,11 +234,16 @@ func (db *DB) finish(tx *Tx) error {
 		_ = tx.bolt.Rollback()
 		return err
 	}
+	txid := tx.bolt.ID()
 	if db.cache != nil {
-		db.cache.touched(tx.touched, uint64(tx.bolt.ID()))
+		db.cache.touched(tx.touched, uint64(txid))
 	}
 	began := time.Now()
-	if err := tx.bolt.Commit(); err != nil {
+	if err := db.sync(tx); err != nil {
+		if db.reached(txid) {
+			db.broken.Store(true)
+			return fmt.Errorf("%w: %w", ErrBroken, err)
+		}
 		return fmt.Errorf("store: the change could not be written: %w", err)
 	}
 	db.stats.CommitTime.Add(int64(time.Since(began)))
@@ -215,59 +251,40 @@ func (db *DB) finish(tx *Tx) error {
 	return nil
 }
 
-// answer gives the commit's own error to every function that had none of its own.
+// sync is bbolt's commit. It panics on a file whose pages make no sense.
+func (db *DB) sync(tx *Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db.broken.Store(true)
+			_ = tx.bolt.Rollback()
+			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+		}
+	}()
+	return tx.bolt.Commit()
+}
+
+// reached says whether readers see the transaction whose commit failed. Then its last page was written and
+// only the last sync failed: nobody knows what the disk has, and a next commit would reuse pages that the
+// state on the disk may still need. A failure before that (a full disk) leaves the state before in force.
+func (db *DB) reached(txid int) bool {
+	btx, err := db.bolt.Begin(false)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = btx.Rollback() }()
+	return btx.ID() >= txid
+}
+
+// answer gives the commit's error to every function that stood in it, also to those that refused because of
+// what a neighbour had put.
 func (db *DB) answer(group []*op, err error) {
 	for _, o := range group {
 		db.stats.Ops.Add(1)
-		if err != nil && !o.failed {
+		if err != nil && !(o.failed && o.alone) {
 			o.err = err
 		}
 		if o.err != nil {
 			db.stats.Failed.Add(1)
 		}
 	}
-}
-
-// Tx is one transaction. It belongs to the function it was given to and ends with it.
-type Tx struct {
-	// Now is the one clock reading of this transaction.
-	Now time.Time
-
-	db       *DB
-	bolt     *bolt.Tx
-	writable bool
-	dirty    bool // the running function has put something
-	any      bool // some function of the group has
-	logged   bool
-	after    []func()
-	counts   map[string]int64
-	touched  []uint32
-}
-
-// After has fn run when the commit has succeeded, before the caller is answered, in the order of the log.
-// In a read transaction it does nothing.
-func (tx *Tx) After(fn func()) {
-	if tx.writable {
-		tx.after = append(tx.after, fn)
-	}
-}
-
-// Lookup is the sealer's: 16 bytes that find a secret value again. It fails with ErrSealed.
-func (tx *Tx) Lookup(name string, value []byte) ([]byte, error) {
-	s, err := tx.db.seal()
-	if err != nil {
-		return nil, err
-	}
-	return s.Lookup(name, value), nil
-}
-
-// Epoch is the file's present epoch.
-func (tx *Tx) Epoch() uint16 { return tx.db.Epoch() }
-
-func (tx *Tx) change() error {
-	if !tx.writable {
-		return ErrReadOnly
-	}
-	tx.dirty = true
-	return nil
 }

@@ -43,8 +43,14 @@ type Ring struct {
 	aead    map[uint16]cipher.AEAD
 }
 
+// Format keeps the keys out of every log and message, whatever the verb.
+func (r *Ring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keyring.Ring") }
+
 // Root is the key that opens a ring. It is in memory only; the file holds it wrapped.
 type Root struct{ key []byte }
+
+// Format keeps the key out of every log and message, whatever the verb.
+func (r *Root) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keyring.Root") }
 
 // New makes a ring with fresh keys and the root that opens it.
 func New(rand io.Reader) (*Ring, *Root, error) {
@@ -67,6 +73,9 @@ func New(rand io.Reader) (*Ring, *Root, error) {
 func open(s secrets, rand io.Reader) (*Ring, error) {
 	r := &Ring{rand: rand, secrets: s, aead: map[uint16]cipher.AEAD{}}
 	for id, key := range s.Data {
+		if len(key) != keySize {
+			return nil, errors.New("keyring: the ring is incomplete")
+		}
 		a, err := newAEAD(key)
 		if err != nil {
 			return nil, err

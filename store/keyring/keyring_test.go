@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -144,5 +145,44 @@ func TestMachineKeyFile(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(path); string(text) != "nonsense" {
 		t.Error("the file was changed")
+	}
+}
+
+func TestKeysDoNotPrint(t *testing.T) {
+	r, root := ring(t)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+		out := fmt.Sprintf(verb+" "+verb, r, root)
+		if out != "keyring.Ring keyring.Root" {
+			t.Errorf("%s prints %q", verb, out)
+		}
+	}
+}
+
+func TestMachineKeyFileIsNeverWrittenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "machine.key")
+	keys := make(chan []byte, 8)
+	for range cap(keys) {
+		go func() {
+			key, _ := MachineKeyFile(path, rand.Reader)
+			keys <- key
+		}()
+	}
+	want := [][]byte{}
+	for range cap(keys) {
+		if key := <-keys; key != nil {
+			want = append(want, key)
+		}
+	}
+	kept, err := MachineKeyFile(path, rand.Reader)
+	if err != nil || len(want) == 0 {
+		t.Fatalf("%d callers got a key, then %v", len(want), err)
+	}
+	for _, key := range want {
+		if !bytes.Equal(key, kept) {
+			t.Error("a caller was given a key that the file does not hold")
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".machine-key-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 )
 
 // ParseMachineKey reads a machine key as it is written in a file or an environment variable: 64 hex digits,
@@ -21,7 +23,8 @@ func ParseMachineKey(text string) ([]byte, error) {
 }
 
 // MachineKeyFile reads the key from path, or makes a new one there (mode 0600, folder 0700) when there is
-// no such file. A file that is there but holds no key is an error and stays as it is.
+// no such file, and returns when the disk has it: what is sealed under a key must not outlive it. A file that
+// is there but holds no key is an error and stays as it is.
 func MachineKeyFile(path string, rand io.Reader) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err == nil {
@@ -41,7 +44,10 @@ func MachineKeyFile(path string, rand io.Reader) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	return key, writeNew(path, hex.EncodeToString(key)+"\n")
+	if err := writeNew(path, hex.EncodeToString(key)+"\n"); err != nil {
+		return nil, err
+	}
+	return key, nil
 }
 
 // writeNew makes the file whole or not at all, and never over another.
@@ -61,5 +67,38 @@ func writeNew(path, text string) error {
 	if err != nil {
 		return err
 	}
-	return os.Link(f.Name(), path)
+	if err := name(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// name gives the file tmp its name, unless another has it. Where the file system has no links, two processes
+// that make the same key at the same instant are not told apart.
+func name(tmp, path string) error {
+	err := os.Link(tmp, path)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return &os.PathError{Op: "create", Path: path, Err: os.ErrExist}
+	}
+	return os.Rename(tmp, path)
+}
+
+// syncDir makes a new name durable. Windows has no such call and needs none; some network file systems
+// refuse it.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
 }

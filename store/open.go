@@ -1,0 +1,146 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	// A large map is only address space on 64-bit Unix and spares re-mapping under readers: it takes no
+	// memory, counts towards no container's limit, and a limit on address space itself (ulimit -v) is met
+	// by falling back to a small map. On Windows it would become the file's size at once.
+	mapBytes = 1 << 30
+	// With a large map bbolt would otherwise let the smallest file grow to 16 MiB at its first growth.
+	growBytes = 1 << 20
+)
+
+// openBolt opens a file that inspect has passed. It writes nothing: bbolt writes out a missing freelist at
+// once, also into a file of somebody else, so that is put off until load knows the file.
+func openBolt(path string) (bdb *bolt.DB, err error) {
+	o := &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoFreelistSync: true}
+	if runtime.GOOS != "windows" {
+		o.InitialMmapSize = mapBytes
+	}
+	if bdb, err = mapped(path, o); errors.Is(err, syscall.ENOMEM) {
+		o.InitialMmapSize = 0
+		bdb, err = mapped(path, o)
+	}
+	switch {
+	case err == nil:
+		bdb.AllocSize = growBytes
+		return bdb, nil
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+	}
+	return nil, err
+}
+
+// mapped is bolt.Open, except that it makes no file and that a panic over a damaged one becomes an error and
+// leaves neither file nor lock behind.
+func mapped(path string, o *bolt.Options) (bdb *bolt.DB, err error) {
+	var f *os.File
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		var err error
+		f, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
+		return f, err
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			_ = f.Close()
+			bdb, err = nil, fmt.Errorf("%w: %s: %v", ErrDamaged, path, p)
+		}
+	}()
+	return bolt.Open(path, 0o600, o)
+}
+
+// caught is deferred around work on the mapped file. A panic that a damaged file caused, inside bbolt or by
+// an address that is not there, becomes ErrDamaged; any other goes on.
+func (db *DB) caught(err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if _, fault := p.(interface{ Addr() uintptr }); !fault && !raisedInBolt() {
+		panic(p)
+	}
+	db.opts.Log.Error("the file is damaged", "panic", p, "stack", string(debug.Stack()))
+	*err = fmt.Errorf("%w: %v", ErrDamaged, p)
+}
+
+// raisedInBolt looks for who called panic. It works only in a function called by the deferred one.
+func raisedInBolt() bool {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			return strings.HasPrefix(f.Function, "go.etcd.io/bbolt")
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// publish gives the file tmp its name for good, unless another has it by now: that one is not touched, and
+// the error is fs.ErrExist. A power cut leaves the whole file under the name, or none.
+func publish(tmp, path string) error {
+	err := os.Link(tmp, path)
+	switch {
+	case err == nil:
+		_ = os.Remove(tmp)
+	case errors.Is(err, fs.ErrExist):
+		_ = os.Remove(tmp)
+		return err
+	default: // a file system without links
+		if _, err := os.Lstat(path); err == nil {
+			_ = os.Remove(tmp)
+			return &fs.PathError{Op: "publish", Path: path, Err: fs.ErrExist}
+		}
+		if err := os.Rename(tmp, path); err != nil {
+			_ = os.Remove(tmp)
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes a new name in dir durable. Windows has no such call and needs none; some network file
+// systems refuse it.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// scratch makes an empty file beside path for a copy that publish will name.
+func scratch(path, kind string) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"."+kind+"-*")
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
+}
