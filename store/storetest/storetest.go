@@ -73,13 +73,14 @@ type File struct {
 	Clock *Clock
 	Rand  io.Reader
 	Ring  *keyring.Ring // its sealer
-	Root  *keyring.Root
+	Root  *keyring.Root // nil after WithRing
 }
 
 type settings struct {
 	opts   store.Options
 	path   string
 	clock  *Clock
+	ring   *keyring.Ring
 	sealed bool
 }
 
@@ -101,6 +102,9 @@ func WithCache(bytes int64) Option { return func(s *settings) { s.opts.CacheByte
 // WithLog sends the store's log to l instead of nowhere.
 func WithLog(l *slog.Logger) Option { return func(s *settings) { s.opts.Log = l } }
 
+// WithRing seals by r instead of a fresh ring: for a file that is opened again.
+func WithRing(r *keyring.Ring) Option { return func(s *settings) { s.ring = r } }
+
 // Locked opens the file without its sealer: sealed tables answer store.ErrSealed until SetSealer.
 func Locked() Option { return func(s *settings) { s.sealed = true } }
 
@@ -120,10 +124,12 @@ func Open(t testing.TB, schema *store.Schema, options ...Option) *File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &File{DB: db, Clock: s.clock, Rand: s.opts.Rand}
+	f := &File{DB: db, Clock: s.clock, Rand: s.opts.Rand, Ring: s.ring}
 	t.Cleanup(func() { f.end(t) })
-	if f.Ring, f.Root, err = keyring.New(f.Rand); err != nil {
-		t.Fatal(err)
+	if f.Ring == nil {
+		if f.Ring, f.Root, err = keyring.New(f.Rand); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if !s.sealed {
 		db.SetSealer(f.Ring)

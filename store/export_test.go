@@ -1,0 +1,26 @@
+package store
+
+import "bytes"
+
+// Queued is how many functions wait for the next commit.
+func (db *DB) Queued() int { return len(db.queue) }
+
+// Raw is a stored value as it lies in the file.
+func (db *DB) Raw(bucket string, key []byte) (raw []byte) {
+	_ = db.View(func(tx *Tx) error {
+		raw = bytes.Clone(tx.bucket(bucket).Get(key))
+		return nil
+	})
+	return raw
+}
+
+// PutRaw stores a value past every check.
+func (db *DB) PutRaw(bucket string, key, raw []byte) error {
+	return db.Update(func(tx *Tx) error {
+		_ = tx.change()
+		return tx.bucket(bucket).Put(key, raw)
+	})
+}
+
+// Break has the file behave as after a failed last sync.
+func (db *DB) Break() { db.broken.Store(true) }
