@@ -1,0 +1,53 @@
+import { Alert, Button, Form, Input } from 'antd'
+import { useState } from 'react'
+import { session } from '../../api/session'
+import { useText } from '../../i18n/text'
+import { showFaults } from '../../parts/faults'
+import { FormFault } from '../../parts/state'
+import { Door } from './door'
+
+interface Fields {
+  username: string
+  password: string
+}
+
+export function SignIn({ ended }: { ended: boolean }) {
+  const text = useText()
+  const [form] = Form.useForm<Fields>()
+  const [busy, setBusy] = useState(false)
+  const [cause, setCause] = useState<unknown>()
+
+  const submit = async ({ username, password }: Fields) => {
+    setBusy(true)
+    setCause(undefined)
+    try {
+      await session.signIn(username.trim(), password)
+    } catch (refusal) {
+      setCause(showFaults(form, ['username', 'password'], refusal))
+      form.setFieldValue('password', '')
+      form.focusField('password')
+    } finally {
+      setBusy(false)
+    }
+  }
+
+  return (
+    <Door>
+      <h1>{text.signIn.title}</h1>
+      <p>{text.signIn.hint}</p>
+      <Form form={form} layout="vertical" requiredMark={false} onFinish={submit} disabled={busy} size="large">
+        {ended && !cause && <Alert className="form-fault" type="info" showIcon title={text.signIn.ended} />}
+        <FormFault cause={cause} />
+        <Form.Item name="username" label={text.signIn.username} rules={[{ required: true, whitespace: true, message: text.signIn.needUsername }]}>
+          <Input autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus maxLength={254} />
+        </Form.Item>
+        <Form.Item name="password" label={text.signIn.password} rules={[{ required: true, message: text.signIn.needPassword }]}>
+          <Input.Password autoComplete="current-password" />
+        </Form.Item>
+        <Button type="primary" htmlType="submit" block loading={busy}>
+          {text.signIn.submit}
+        </Button>
+      </Form>
+    </Door>
+  )
+}

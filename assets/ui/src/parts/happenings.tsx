@@ -1,0 +1,39 @@
+import type { LogEvent } from '../api/dashboard'
+import { useFormat } from '../i18n/format'
+import { useText, wordOf, type Texts } from '../i18n/text'
+import { Dot, type Mood } from './dot'
+
+const moods: Record<string, Mood> = { info: 'good', warning: 'warn', error: 'bad', critical: 'bad' }
+
+/** Who did it, as people say it. */
+export function actorName(actor: LogEvent['actor'], words: Texts['events']['actor']): string {
+  return actor.name || wordOf(words, actor.kind)
+}
+
+/** What happened, newest first: the sentence, when, and by whom. */
+export function Happenings({ events }: { events: LogEvent[] }) {
+  const text = useText()
+  const format = useFormat()
+  return (
+    <ul className="happenings">
+      {events.map((event) => {
+        const reason = event.args?.['reason']
+        const notes = [
+          text.events.by(actorName(event.actor, text.events.actor)),
+          event.address,
+          typeof reason === 'string' && reason ? text.events.reason(reason) : '',
+        ]
+        return (
+          <li key={event.seq}>
+            <Dot mood={moods[event.level] ?? 'calm'} />
+            <span>{wordOf(text.events.kinds, event.kind)}</span>
+            <time dateTime={event.time} title={format.dateTime(event.time)}>
+              {format.ago(event.time)}
+            </time>
+            <small>{notes.filter(Boolean).join(' · ')}</small>
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
