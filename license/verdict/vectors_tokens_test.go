@@ -68,7 +68,7 @@ func head(key, typ string) string {
 	return `{"alg":"EdDSA","kid":"` + kid + `","typ":"` + typ + `"}`
 }
 
-func baseClaims() verdict.Claims {
+func goodClaims() verdict.Claims {
 	end := start + 30*dayLong
 	return verdict.Claims{
 		Version: 1, Issuer: issuer, Audience: appID, Subject: "", IssuedAt: start, Expires: start + 7*dayLong,
@@ -122,7 +122,7 @@ func makeTokens(t *testing.T) tokenSection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := signer.Sign(verdict.TypVerdict, baseClaims())
+	run, err := signer.Sign(verdict.TypVerdict, goodClaims())
 	if err != nil || run != rawToken("signing", head("signing", typVerdict), verdictText) {
 		t.Fatalf("the signer and the text written by hand differ: %s, %v", run, err)
 	}
