@@ -1,0 +1,187 @@
+// Package license holds the rules of Goldfish: who may sign in, which keys exist, what a device is told.
+//
+// Everything that decides is a pure function of values and a time (card.go, licence.go, verify.go); the
+// methods of Authority read, decide, write and record in one transaction. The actor is a parameter. A change
+// and its event are one transaction; whoever must hear of a change follows the log.
+package license
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"goldfish/license/password"
+	"goldfish/license/token"
+	"goldfish/store"
+	"goldfish/store/keyring"
+)
+
+// Options of Open. Clock, Rand and MachineKey are required.
+type Options struct {
+	Clock      func() time.Time
+	Rand       io.Reader
+	Log        *slog.Logger
+	Release    string
+	MachineKey []byte // 32 bytes that are not in the file (keyring.MachineKeyFile)
+	BcryptCost int    // 0: 12
+	CacheBytes int64  // row cache; 0: none
+	MustExist  bool   // refuse to make a new file
+}
+
+// passwordQueue is how many sign-ins may wait for a password to be hashed; those beyond get 503 busy.
+const passwordQueue = 32
+
+// ErrMachineKey is the answer to a file that another machine's key opens.
+var ErrMachineKey = errors.New("license: this machine's key does not open the file")
+
+// Authority is the one owner of the file. It is safe for concurrent use.
+type Authority struct {
+	db        *store.DB
+	ring      *keyring.Ring
+	ids       *IDs
+	tokens    *token.Issuer
+	passwords *password.Pool
+	opts      Options
+	log       *slog.Logger
+
+	signers  signerCache
+	presence *presence
+	repeats  *repeats
+	misses   *misses
+	refusals refusals
+	jobs     jobRunner
+
+	deviceTickets  tickets[DeviceTicket]
+	consoleTickets tickets[Actor]
+
+	closeOnce sync.Once
+}
+
+// Open opens or makes the file at path, its keys and what lives in memory beside it.
+func Open(path string, o Options) (*Authority, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.BcryptCost == 0 {
+		o.BcryptCost = 12
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(path, store.Options{
+		Schema: Schema(o.Release), Clock: o.Clock, Rand: o.Rand, Log: o.Log, CacheBytes: o.CacheBytes, MustExist: o.MustExist,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := build(db, o)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func build(db *store.DB, o Options) (*Authority, error) {
+	a := &Authority{db: db, opts: o, log: o.Log}
+	var err error
+	if a.ring, err = openRing(db, o); err != nil {
+		return nil, err
+	}
+	db.SetSealer(a.ring)
+	if a.ids, err = newIDs(a.ring.Derive("outer ids", 32)); err != nil {
+		return nil, err
+	}
+	if a.tokens, err = token.NewIssuer(a.ring.Derive("sign-in tokens", 32), db.UUID().String(), "goldfish", o.Clock, o.Rand); err != nil {
+		return nil, err
+	}
+	if a.passwords, err = password.NewPool(runtime.NumCPU(), passwordQueue, o.BcryptCost); err != nil {
+		return nil, err
+	}
+	a.presence = newPresence()
+	a.repeats = newRepeats(o.Clock)
+	a.misses = newMisses(o.Clock)
+	a.jobs.authority = a
+	if err := a.ensureFirstAccount(); err != nil {
+		return nil, err
+	}
+	if err := a.checkClock(); err != nil {
+		return nil, err
+	}
+	if err := a.loadPresence(); err != nil {
+		return nil, err
+	}
+	return a, a.resumeJobs()
+}
+
+// openRing opens the key ring with the machine key, making both ring and slot in a new file.
+func openRing(db *store.DB, o Options) (*keyring.Ring, error) {
+	kept, err := store.Read(db, func(tx *store.Tx) (*ringRow, error) { return rings.Get(tx, ringKey) })
+	if errors.Is(err, store.ErrNotFound) {
+		return makeRing(db, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, slot := range kept.Slots {
+		root, err := slot.Open(o.MachineKey)
+		if errors.Is(err, keyring.ErrKey) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return keyring.Open(kept.Ring, root, o.Rand)
+	}
+	return nil, ErrMachineKey
+}
+
+func makeRing(db *store.DB, o Options) (*keyring.Ring, error) {
+	ring, root, err := keyring.New(o.Rand)
+	if err != nil {
+		return nil, err
+	}
+	slot, err := keyring.NewMachineSlot(1, root, o.MachineKey, o.Clock().UnixMilli(), o.Rand)
+	if err != nil {
+		return nil, fmt.Errorf("license: no slot for this machine: %w", err)
+	}
+	sealed, err := ring.Sealed(root)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *store.Tx) error {
+		return rings.Put(tx, &ringRow{Ring: sealed, Slots: []*keyring.Slot{slot}})
+	})
+	return ring, err
+}
+
+// Close stops jobs, writes what is only in memory and closes the file.
+func (a *Authority) Close() error {
+	var err error
+	a.closeOnce.Do(func() {
+		a.jobs.stop()
+		if ferr := a.FlushPresence(); ferr != nil {
+			a.log.Error("the last heartbeats were not written", "err", ferr)
+		}
+		err = a.db.Close()
+	})
+	return err
+}
+
+// DB is the open file, for backup, checks and figures.
+func (a *Authority) DB() *store.DB { return a.db }
+
+// IDs turns ids into their outer form and back.
+func (a *Authority) IDs() *IDs { return a.ids }
+
+// Now is the appliance's clock.
+func (a *Authority) Now() time.Time { return a.opts.Clock() }
+
+// Ready says whether the file answers: nil, or why it does not.
+func (a *Authority) Ready() error { return a.db.View(func(*store.Tx) error { return nil }) }

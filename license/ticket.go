@@ -1,0 +1,102 @@
+package license
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"sync"
+	"time"
+
+	"goldfish/license/fault"
+	"goldfish/store"
+)
+
+// TicketLife is how long a WebSocket ticket may be used, once.
+const TicketLife = 60 * time.Second
+
+const ticketsKept = 100_000
+
+// DeviceTicket is what a device's ticket is bound to (protocol §10).
+type DeviceTicket struct {
+	App     store.ID
+	Binding store.ID
+	Key     string // the device public key
+	Kid     string // the app key with which its notices and orders are signed
+	Session string
+	Version string
+	Address []byte
+	Silence time.Duration
+}
+
+// tickets are in memory alone, by the SHA-256 of what was given out.
+type tickets[T any] struct {
+	mu     sync.Mutex
+	issued map[[32]byte]issued[T]
+}
+
+type issued[T any] struct {
+	what T
+	ends time.Time
+}
+
+// issue gives a fresh ticket: b64u of 32 random bytes.
+func (t *tickets[T]) issue(rand io.Reader, now time.Time, what T) (string, error) {
+	var raw [32]byte
+	if _, err := io.ReadFull(rand, raw[:]); err != nil {
+		return "", err
+	}
+	text := base64.RawURLEncoding.EncodeToString(raw[:])
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.issued == nil {
+		t.issued = map[[32]byte]issued[T]{}
+	}
+	if len(t.issued) >= ticketsKept {
+		for k, v := range t.issued {
+			if now.After(v.ends) || len(t.issued) >= ticketsKept {
+				delete(t.issued, k)
+			}
+		}
+	}
+	t.issued[sha256.Sum256([]byte(text))] = issued[T]{what, now.Add(TicketLife)}
+	return text, nil
+}
+
+// take uses a ticket up. Unknown, used and ended ones are all ticket_invalid.
+func (t *tickets[T]) take(text string, now time.Time) (T, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := sha256.Sum256([]byte(text))
+	got, ok := t.issued[key]
+	delete(t.issued, key)
+	if !ok || now.After(got.ends) {
+		var zero T
+		return zero, fault.New(fault.Unauthenticated, "ticket_invalid")
+	}
+	return got.what, nil
+}
+
+func (a *Authority) deviceTicket(o *outcome, h *hearing) (string, error) {
+	return a.deviceTickets.issue(a.opts.Rand, o.now, DeviceTicket{
+		App: o.app.ID, Binding: o.binding.ID, Key: h.key, Kid: h.signer.KeyID(), Session: h.Session,
+		Version: h.Version, Address: h.who.Address.Unmap().AsSlice(), Silence: o.app.Policy.silence(),
+	})
+}
+
+// TakeDeviceTicket uses a device's ticket up: 401 ticket_invalid unless it is good.
+func (a *Authority) TakeDeviceTicket(ticket string) (DeviceTicket, error) {
+	return a.deviceTickets.take(ticket, a.Now())
+}
+
+// ConsoleTicket gives a back-office account a ticket for the console's live socket.
+func (a *Authority) ConsoleTicket(who Actor) (string, error) {
+	if err := who.Authorise(ReadEvents); err != nil {
+		return "", err
+	}
+	return a.consoleTickets.issue(a.opts.Rand, a.Now(), who)
+}
+
+// TakeConsoleTicket uses a console's ticket up and gives whose it is.
+func (a *Authority) TakeConsoleTicket(ticket string) (Actor, error) {
+	return a.consoleTickets.take(ticket, a.Now())
+}
