@@ -2689,10 +2689,10 @@ class Client:
         give_up = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             while self._standing.act == "run" and not self._closed:
-                left = None if give_up is None else give_up - time.monotonic()
-                if left is not None and left <= 0:
+                left = 0.5 if give_up is None else give_up - time.monotonic()
+                if left <= 0:
                     return
-                self._changed.wait(left)
+                self._changed.wait(min(left, 0.5))  # short, so that Ctrl-C works on Windows too
 
     def _stand(self, act: str, code: str, online: Optional[bool] = None,
                push: Optional[bool] = None, tell: bool = False) -> None:
