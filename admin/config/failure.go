@@ -1,0 +1,195 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Exit codes of the program. They are stable: scripts and service managers decide by them.
+const (
+	ExitInternal = 1  // a failure of ours; the log says more
+	ExitUsage    = 2  // the command line or the environment is wrong
+	ExitAddress  = 3  // an address cannot be listened at, or may not be yet
+	ExitLocked   = 4  // another process has the file
+	ExitFile     = 5  // the file is not ours, damaged or cut off
+	ExitNewer    = 6  // the file was written by a newer version
+	ExitKey      = 7  // the machine key is missing or another one
+	ExitFolder   = 8  // a folder or file cannot be read or written
+	ExitBackup   = 9  // a backup cannot be made, checked or restored
+	ExitDaemon   = 10 // the system's service control refused
+	ExitNotReady = 11 // a health check found no ready server
+)
+
+// sentence is what is said of one failure. {names} are filled in from its arguments.
+type sentence struct {
+	exit   int
+	zh, en string
+}
+
+// sentences by failure code. Each says what is wrong and what to do.
+var sentences = map[string]sentence{
+	"internal": {ExitInternal, "程序内部出错：{error}。", "Something went wrong inside the program: {error}."},
+	"usage":    {ExitUsage, "命令行有误：{error}。运行 goldfish --help 查看用法。", "The command line is wrong: {error}. Run goldfish --help for usage."},
+	"listen_form": {
+		ExitUsage, "监听地址“{value}”无效，请写成 主机:端口，例如 127.0.0.1:8000。",
+		"“{value}” is no address to listen at; write HOST:PORT, such as 127.0.0.1:8000.",
+	},
+	"rate_range": {
+		ExitUsage, "速率 {value} 无效：须在 0 到 1000000 之间，且 0（不限速）只能用命令行参数 --rate 0 指定。",
+		"The rate {value} is not valid: it is more than 0 and at most 1000000, and 0 (no limit) only as the flag --rate 0.",
+	},
+	"path_invalid": {ExitUsage, "路径“{path}”无法使用，请检查后重试。", "The path “{path}” cannot be used; check it and try again."},
+
+	"port_in_use": {
+		ExitAddress, "地址 {address} 已被其他程序占用，请停止那个程序，或用 {flag} 指定其他端口。",
+		"The address {address} is in use by another program; stop that one or choose another port with {flag}.",
+	},
+	"listen_failed": {
+		ExitAddress, "无法监听 {address}，请用 {flag} 指定本机的地址和允许使用的端口。",
+		"Cannot listen at {address}; choose an address of this machine and a port that is allowed with {flag}.",
+	},
+	"listen_needs_password": {
+		ExitAddress, "初始密码尚未修改，不能监听 {address}：请先只在本机启动，登录管理台修改密码，再使用 {flag}。",
+		"The first password still stands, so {address} may not be listened at: start on this machine alone, sign in to the console, change the password, then use {flag}.",
+	},
+
+	"file_locked": {
+		ExitLocked, "数据文件 {path} 正被另一个进程使用，请先停止它（goldfish service stop）。",
+		"The data file {path} is in use by another process; stop that one first (goldfish service stop).",
+	},
+	"file_not_ours": {
+		ExitFile, "{path} 不是金鱼智盒的数据文件，未作任何改动；请检查路径。",
+		"{path} is not a file of Goldfish and was not touched; check the path.",
+	},
+	"file_truncated": {
+		ExitFile, "文件 {path} 不完整（被截断），未作任何改动；请用 goldfish backup restore 恢复备份。",
+		"The file {path} is cut off and was not touched; restore a backup with goldfish backup restore.",
+	},
+	"file_damaged": {
+		ExitFile, "文件 {path} 已损坏，未作任何改动；请用 goldfish backup restore 恢复备份。",
+		"The file {path} is damaged and was not touched; restore a backup with goldfish backup restore.",
+	},
+	"file_newer": {
+		ExitNewer, "文件 {path} 由更新的版本（{release}）写入，未作任何改动；请使用该版本或更新的版本。",
+		"The file {path} was written by a newer version ({release}) and was not touched; use that version or a later one.",
+	},
+	"file_missing": {ExitFolder, "文件 {path} 不存在，请检查路径。", "There is no file {path}; check the path."},
+
+	"machine_key_wrong": {
+		ExitKey, "机器密钥打不开 {path}：请用 --machine-key 指定创建该文件的那台机器的 machine.key。",
+		"The machine key does not open {path}: name the machine.key of the machine that made it with --machine-key.",
+	},
+	"machine_key_missing": {
+		ExitKey, "数据文件已存在，但机器密钥 {path} 不存在：请放回原来的 machine.key，或用 --machine-key 指定。",
+		"The data file exists, but its machine key {path} does not: put the old machine.key back or name it with --machine-key.",
+	},
+	"machine_key_form": {
+		ExitKey, "{path} 中没有机器密钥（应为 64 位十六进制数字）。",
+		"{path} holds no machine key (64 hex digits).",
+	},
+	"machine_key_inside": {
+		ExitKey, "机器密钥 {path} 不能放在数据文件夹 {data} 之内：复制该文件夹的人会同时得到密钥。",
+		"The machine key {path} may not lie in the data folder {data}: whoever copies that folder would have the key as well.",
+	},
+
+	"folder_denied": {
+		ExitFolder, "没有读写 {path} 的权限，请修正权限，或用 --data、--log-dir、--machine-key 指定其他位置。",
+		"No permission to read and write {path}; mend it, or choose another place with --data, --log-dir or --machine-key.",
+	},
+	"folder_failed": {
+		ExitFolder, "无法使用 {path}：{error}。请检查路径和磁盘。",
+		"Cannot use {path}: {error}. Check the path and the disk.",
+	},
+	"disk_full": {ExitFolder, "{path} 所在的磁盘已满，请腾出空间后重试。", "The disk of {path} is full; make room and try again."},
+
+	"backup_exists": {
+		ExitBackup, "{path} 已存在，未被覆盖；请换一个名字。",
+		"{path} exists already and was not written over; choose another name.",
+	},
+	"backup_checksum": {
+		ExitBackup, "备份 {path} 与它的校验值（.sha256）不符，请换用另一个备份。",
+		"The backup {path} does not match its checksum (.sha256); use another one.",
+	},
+	"backup_damaged": {
+		ExitBackup, "备份 {path} 没有通过检查（{faults} 处错误），请换用另一个备份。",
+		"The backup {path} did not pass its check ({faults} faults); use another one.",
+	},
+	"backup_running": {ExitBackup, "已有一个备份正在进行，请稍后再试。", "A backup is being made already; try again later."},
+	"backup_running_appliance": {
+		ExitBackup, "服务正在使用 {path}，恢复之前请先停止它（goldfish service stop）。",
+		"The server is using {path}; stop it before restoring (goldfish service stop).",
+	},
+	"control_failed": {
+		ExitBackup, "无法与正在运行的服务通信（{path}）：{error}。",
+		"Cannot talk to the running server ({path}): {error}.",
+	},
+
+	"daemon_failed": {
+		ExitDaemon, "系统服务操作 {verb} 失败：{error}。通常需要管理员权限。",
+		"The service command {verb} failed: {error}. Administrator rights are usually needed.",
+	},
+	"not_ready": {ExitNotReady, "服务未就绪：{error}。", "The server is not ready: {error}."},
+}
+
+// Failure is why a command cannot do its work. Code is stable; the sentence is made when it is shown.
+type Failure struct {
+	Code  string
+	Args  map[string]string
+	Cause error
+}
+
+// Fail makes a failure. An unknown code shows as "internal".
+func Fail(code string) *Failure { return &Failure{Code: code, Args: map[string]string{}} }
+
+// With fills in one argument of the sentence and gives the failure itself.
+func (f *Failure) With(name string, value any) *Failure {
+	f.Args[name] = fmt.Sprint(value)
+	return f
+}
+
+// Because keeps the cause, for the log.
+func (f *Failure) Because(err error) *Failure {
+	f.Cause = err
+	return f
+}
+
+// Error is the English sentence.
+func (f *Failure) Error() string { return f.Sentence("en") }
+
+// Unwrap is the cause.
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// ExitCode is the program's exit code after it.
+func (f *Failure) ExitCode() int { return f.known().exit }
+
+func (f *Failure) known() sentence {
+	if s, ok := sentences[f.Code]; ok {
+		return s
+	}
+	return sentences["internal"]
+}
+
+// Sentence is what to tell: in Chinese ("zh"), English ("en"), or both, one under the other.
+func (f *Failure) Sentence(lang string) string {
+	s := f.known()
+	var pairs []string
+	for name, value := range f.Args {
+		pairs = append(pairs, "{"+name+"}", value)
+	}
+	if _, ok := f.Args["error"]; !ok {
+		pairs = append(pairs, "{error}", f.Code)
+	}
+	fill := strings.NewReplacer(pairs...)
+	return InBoth(lang, fill.Replace(s.zh), fill.Replace(s.en))
+}
+
+// InBoth picks a text by language: zh, en, or (anything else) both, Chinese first.
+func InBoth(lang, zh, en string) string {
+	switch lang {
+	case "zh":
+		return zh
+	case "en":
+		return en
+	}
+	return zh + "\n" + en
+}
