@@ -84,8 +84,15 @@ func TestHelpIsNoCommand(t *testing.T) {
 
 func TestWrongCommandLines(t *testing.T) {
 	for _, args := range [][]string{
-		{"nonsense"}, {"serve", "--what"}, {"serve", "--log-level", "loud"}, {"serve", "--lang", "fr"}, {"service", "explode"},
-		{"backup"}, {"backup", "verify"}, {"serve", "--api-listen", "8000"}, {"serve", "--api-listen", "127.0.0.1:70000"},
+		{"nonsense"},
+		{"serve", "--what"},
+		{"serve", "--log-level", "loud"},
+		{"serve", "--lang", "fr"},
+		{"service", "explode"},
+		{"backup"},
+		{"backup", "verify"},
+		{"serve", "--api-listen", "8000"},
+		{"serve", "--api-listen", "127.0.0.1:70000"},
 	} {
 		_, err := Parse(args, &bytes.Buffer{})
 		f, ok := errors.AsType[*Failure](err)
