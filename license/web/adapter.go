@@ -89,15 +89,33 @@ func (x *exchange) SetStatus(code int) {
 func (x *exchange) SetHeader(name, value string)    { x.call.out.Header().Set(name, value) }
 func (x *exchange) AppendHeader(name, value string) { x.call.out.Header().Add(name, value) }
 
-// hasBody says whether an input reads a JSON body.
-func hasBody[I any]() bool {
-	_, ok := reflect.TypeFor[I]().FieldByName("Body")
-	return ok
+// bodyNeed says whether an input reads a JSON body.
+type bodyNeed uint8
+
+const (
+	noBody bodyNeed = iota
+	mayBody
+	mustBody
+)
+
+// bodyOf is what an input says of its body: a pointer is one that may be missing.
+func bodyOf[I any]() bodyNeed {
+	f, ok := reflect.TypeFor[I]().FieldByName("Body")
+	switch {
+	case !ok:
+		return noBody
+	case f.Type.Kind() == reflect.Pointer:
+		return mayBody
+	}
+	return mustBody
 }
 
 // readBody reads the body whole, within the route's bound. It says whether the call may go on, or has answered.
-func (x *exchange) readBody() bool {
-	raw, err := x.call.body()
+func (x *exchange) readBody(need bodyNeed) bool {
+	if need == noBody {
+		return true
+	}
+	raw, err := x.call.body(need)
 	if err != nil {
 		x.call.Fail(err)
 		return false
@@ -106,7 +124,7 @@ func (x *exchange) readBody() bool {
 	return true
 }
 
-func (c *Call) body() ([]byte, error) {
+func (c *Call) body(need bodyNeed) ([]byte, error) {
 	r := c.in
 	if r.ContentLength > c.op.MaxBody {
 		c.out.Header().Set("Connection", "close")
@@ -121,6 +139,8 @@ func (c *Call) body() ([]byte, error) {
 		return nil, fault.New(fault.Invalid, "body_timeout").Because(err)
 	case err != nil:
 		return nil, fault.New(fault.Invalid, codeBodyBroken).Because(err)
+	case len(raw) == 0 && need == mayBody:
+		return nil, nil
 	case len(raw) == 0:
 		return nil, fault.New(fault.Invalid, codeBodyMissing)
 	}

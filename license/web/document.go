@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -19,12 +20,31 @@ func newDocument(release string) *huma.OpenAPI {
 				"problem documents with a stable code. The language follows Accept-Language, Chinese first.",
 		},
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "登录得到的 access_token · The access_token of a sign-in"},
 			},
 		},
 	}
+}
+
+// schemaName is the type's name without its Out: UserOut is the schema User, List[CardOut] is ListCard.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := t.Name()
+	if name == "" {
+		name = hint
+	}
+	var out strings.Builder
+	for part := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune("[]*,", r) }) {
+		part = strings.TrimSuffix(part[strings.LastIndex(part, ".")+1:], "Out")
+		if part != "" {
+			out.WriteString(strings.ToUpper(part[:1]) + part[1:])
+		}
+	}
+	return out.String()
 }
 
 func (a *API) problemSchema() *huma.Schema {

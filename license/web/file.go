@@ -22,7 +22,7 @@ type File struct {
 // RouteFile registers a route whose success is a file of the media type (without parameters: text/csv).
 func RouteFile[I any](a *API, op Op, media string, fn func(c *Call, in *I) (File, error)) {
 	a.note(&op)
-	h := a.operation(&op, hasBody[I]())
+	h := a.operation(&op, bodyOf[I]())
 	h.Responses[strconv.Itoa(op.Status)] = &huma.Response{
 		Description: "The file",
 		Content:     map[string]*huma.MediaType{media: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},

@@ -70,7 +70,7 @@ func Route[I, O any](a *API, op Op, fn func(c *Call, in *I) (O, error)) {
 	a.note(&op)
 	var o O
 	if _, whole := any(&o).(speaker); whole {
-		huma.Register(a.huma, a.operation(&op, hasBody[I]()), func(ctx context.Context, in *I) (*answer[O], error) {
+		huma.Register(a.huma, a.operation(&op, bodyOf[I]()), func(ctx context.Context, in *I) (*answer[O], error) {
 			c := callOf(ctx)
 			out, err := fn(c, in)
 			if err != nil {
@@ -81,7 +81,7 @@ func Route[I, O any](a *API, op Op, fn func(c *Call, in *I) (O, error)) {
 		})
 		return
 	}
-	huma.Register(a.huma, a.operation(&op, hasBody[I]()), func(ctx context.Context, in *I) (*answer[Envelope[O]], error) {
+	huma.Register(a.huma, a.operation(&op, bodyOf[I]()), func(ctx context.Context, in *I) (*answer[Envelope[O]], error) {
 		c := callOf(ctx)
 		out, err := fn(c, in)
 		if err != nil {
@@ -128,7 +128,7 @@ func (c *Call) enter(op *Op) bool {
 }
 
 // operation is the route in huma's words.
-func (a *API) operation(op *Op, body bool) huma.Operation {
+func (a *API) operation(op *Op, body bodyNeed) huma.Operation {
 	h := huma.Operation{
 		Method: op.Method, Path: op.Path, OperationID: op.ID, Tags: []string{op.Tag}, Summary: op.Summary,
 		Description: op.Detail, DefaultStatus: op.Status, MaxBodyBytes: -1, BodyReadTimeout: -1,
@@ -142,7 +142,7 @@ func (a *API) operation(op *Op, body bool) huma.Operation {
 	}
 	h.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		x := ctx.(*exchange)
-		if !x.call.enter(op) || body && !x.readBody() {
+		if !x.call.enter(op) || !x.readBody(body) {
 			return
 		}
 		next(x)
@@ -151,12 +151,12 @@ func (a *API) operation(op *Op, body bool) huma.Operation {
 }
 
 // problems are the refusals that a route can give, for the document.
-func (a *API) problems(op *Op, body bool) map[string]*huma.Response {
+func (a *API) problems(op *Op, body bodyNeed) map[string]*huma.Response {
 	statuses := append([]int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}, op.Errors...)
 	if !op.Public {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
 	}
-	if body {
+	if body != noBody {
 		statuses = append(statuses, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	out := map[string]*huma.Response{}

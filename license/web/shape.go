@@ -93,20 +93,14 @@ func (Time) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Nullable: true, Examples: []any{"2026-11-23T14:00:00Z"}}
 }
 
-// Text is what a vendor writes for customers.
+// Text is what a vendor writes for customers, in one language or both.
 type Text struct {
-	ZH string `json:"zh,omitzero" doc:"中文"`
-	EN string `json:"en,omitzero" doc:"English"`
+	ZH string `json:"zh,omitzero" doc:"中文" example:"画图"`
+	EN string `json:"en,omitzero" doc:"English" example:"Paint"`
 }
 
-// Text gives it to the rules.
-func (t Text) Text() license.Text { return license.Text{ZH: t.ZH, EN: t.EN} }
+// Rules gives it to the rules.
+func (t Text) Rules() license.Text { return license.Text{ZH: t.ZH, EN: t.EN} }
 
-// TextOut is a Text that was kept: both members are there, maybe empty.
-type TextOut struct {
-	ZH string `json:"zh"`
-	EN string `json:"en"`
-}
-
-// TextOf shows what was kept.
-func TextOf(t license.Text) TextOut { return TextOut{t.ZH, t.EN} }
+// TextOf shows what the rules kept.
+func TextOf(t license.Text) Text { return Text{t.ZH, t.EN} }
