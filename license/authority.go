@@ -122,24 +122,40 @@ func build(db *store.DB, o Options) (*Authority, error) {
 
 // openRing opens the key ring with the machine key, making both ring and slot in a new file.
 func openRing(db *store.DB, o Options) (*keyring.Ring, error) {
-	kept, err := store.Read(db, func(tx *store.Tx) (*ringRow, error) { return rings.Get(tx, ringKey) })
+	ring, err := readRing(db, o.MachineKey, o.Rand)
 	if errors.Is(err, store.ErrNotFound) {
 		return makeRing(db, o)
 	}
+	return ring, err
+}
+
+// readRing gives ErrMachineKey, and store.ErrNotFound for a file whose ring was never made.
+func readRing(db *store.DB, machineKey []byte, rand io.Reader) (*keyring.Ring, error) {
+	kept, err := store.Read(db, func(tx *store.Tx) (*ringRow, error) { return rings.Get(tx, ringKey) })
 	if err != nil {
 		return nil, err
 	}
 	for _, slot := range kept.Slots {
-		root, err := slot.Open(o.MachineKey)
+		root, err := slot.Open(machineKey)
 		if errors.Is(err, keyring.ErrKey) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		return keyring.Open(kept.Ring, root, o.Rand)
+		return keyring.Open(kept.Ring, root, rand)
 	}
 	return nil, ErrMachineKey
+}
+
+// Unlock gives a file that is looked at without an Authority (a backup) its keys, so that sealed rows can be
+// read and checked. It changes nothing in the file. Errors: ErrMachineKey, store.ErrNotFound.
+func Unlock(db *store.DB, machineKey []byte, rand io.Reader) error {
+	ring, err := readRing(db, machineKey, rand)
+	if err == nil {
+		db.SetSealer(ring)
+	}
+	return err
 }
 
 func makeRing(db *store.DB, o Options) (*keyring.Ring, error) {
