@@ -154,7 +154,7 @@ _TEXTS: Dict[str, Tuple[str, str]] = {
                     "The server address is not valid; example: https://licence.example.com."),
     "plain_http_refused": ("未加密的 http:// 只能用于本机；确需使用请设置 plain_http=True。",
                            "Plain http:// is for this computer only; set plain_http=True if you must."),
-    "lang_invalid": ("lang 只能是 zh 或 en。", "lang must be zh or en."),
+    "lang_invalid": ("lang 只能是 zh 或 en。", "The lang parameter must be zh or en."),
     "state_unwritable": ("无法写入授权状态文件夹，请检查磁盘空间和权限。",
                          "The licence folder cannot be written; check disk space and permissions."),
     "state_locked": ("授权状态文件正被占用，请稍后再试。", "The licence files are in use; please try again shortly."),
@@ -2617,7 +2617,7 @@ class Client:
         """Raises unless the answer is run, which then holds."""
         if answer.act != "run":
             raise self._refusal(answer)
-        self._stand("run", answer.verdict.code, online=True)
+        self._stand("run", answer.verdict.code, online=True, by=answer.verdict)
 
     def _refusal(self, answer: _Answer) -> LicenceError:
         code = answer.verdict.code
@@ -2695,9 +2695,13 @@ class Client:
                 self._changed.wait(min(left, 0.5))  # short, so that Ctrl-C works on Windows too
 
     def _stand(self, act: str, code: str, online: Optional[bool] = None,
-               push: Optional[bool] = None, tell: bool = False) -> None:
-        """Takes a new standing and tells the callbacks, outside every lock."""
+               push: Optional[bool] = None, tell: bool = False,
+               by: Optional[_Verdict] = None) -> None:
+        """Takes a new standing and tells the callbacks, outside every lock. ``by`` a verdict that
+        was signed before the last order, nothing changes."""
         with self._changed:
+            if by is not None and (by.ep, by.seq) < self._ordered:
+                return
             before = self._standing
             after = State(act, code, before.online if online is None else online,
                           before.push if push is None else push)
@@ -3054,6 +3058,7 @@ class _Runner:
         self._wake = threading.Condition()      # guards the fields below
         self._closing = False
         self._beat_at = self._judge_at = self._save_at = 0.0
+        self._asked_at: Optional[float] = None  # a heartbeat that somebody asked for
         self._failures = 0                      # heartbeats without an answer, in a row
         self._ticket: Optional[Tuple[str, float]] = None
         self._push_failures = 0
@@ -3124,7 +3129,7 @@ class _Runner:
             with self._wake:
                 if self._closing:
                     return
-                left = min(self._beat_at, self._judge_at) - self._world.mono()
+                left = min(self._next_beat(), self._judge_at) - self._world.mono()
                 if left > 0:
                     self._world.wait(self._wake, left)
                 if self._closing:
@@ -3137,7 +3142,7 @@ class _Runner:
         if slept > 60:
             self._judge_at = mono
             self.ask_beat()
-        if mono >= self._beat_at:
+        if mono >= self._next_beat():
             self._beat()
         if mono >= self._judge_at and not self._closing:
             self._judge_at = mono + _JUDGE_SECONDS
@@ -3158,12 +3163,20 @@ class _Runner:
                 client._stand("stop", reason)
 
     def ask_beat(self, seconds: float = 0.0) -> None:
-        """A heartbeat after so many seconds instead of at its usual time. While heartbeats fail
-        they keep to their own, doubling delay."""
+        """A heartbeat after so many seconds, begun after this call, besides those at their times."""
         with self._wake:
-            if not self._failures:
-                self._beat_at = self._world.mono() + seconds
-                self._wake.notify_all()
+            at = self._world.mono() + seconds
+            self._asked_at = at if self._asked_at is None else min(at, self._asked_at)
+            self._wake.notify_all()
+
+    def _ask_ticket(self) -> None:
+        """The next heartbeat brings a ticket; while heartbeats fail they keep to their doubling delay."""
+        if not self._failures:
+            self.ask_beat()
+
+    def _next_beat(self) -> float:
+        with self._wake:
+            return self._beat_at if self._asked_at is None else min(self._beat_at, self._asked_at)
 
     def _failed(self) -> None:
         with self._wake:
@@ -3185,6 +3198,8 @@ class _Runner:
     def _beat(self) -> None:
         client = self._client
         with self._wake:
+            if self._asked_at is not None and self._asked_at <= self._world.mono():
+                self._asked_at = None  # one asked for while this is under way comes after it
             ticket = self._push and not client.state.push and self._ticket is None
         try:
             answer = client._heartbeat(ticket)
@@ -3201,7 +3216,7 @@ class _Runner:
             self.finish()  # a signed end: nothing is asked any more
             return
         if answer.act == "run":
-            client._stand("run", answer.verdict.code, online=True, tell=True)
+            client._stand("run", answer.verdict.code, online=True, tell=True, by=answer.verdict)
         else:
             client._stand(client.state.act, client.state.code, online=True, tell=True)
         self._catch_up(answer)
@@ -3256,9 +3271,7 @@ class _Runner:
                     (ticket, made), self._ticket = self._ticket, None
                     if self._world.mono() - made < 55:
                         return ticket
-                    if not self._failures:
-                        self._beat_at = self._world.mono()
-                        self._wake.notify_all()
+                    self._ask_ticket()
                 self._world.wait(self._wake, 3600)
         return None
 
@@ -3276,7 +3289,7 @@ class _Runner:
                 self._world.wait(self._wake, left)
             if self._closing:
                 return False
-        self.ask_beat()
+            self._ask_ticket()
         return True
 
     def _live(self, ticket: str) -> None:

@@ -237,7 +237,7 @@ class Server:
         self.change = lambda claims, request: claims
         self.sign = token
         self.respond = self.honest
-        self.talk = None
+        self.talk = self.polite
         self.extra = {}
         self.announcements = []
         self.requests = []
@@ -300,6 +300,12 @@ class Server:
                              "Sec-WebSocket-Accept: %s\r\n\r\n" % accept).encode())
         handler.wfile.flush()
         self.talk(Peer(handler))
+
+    def polite(self, peer):
+        hello = peer.receive()
+        peer.send({"type": "welcome", "ep": hello["ep"], "seq": 0, "reset": False})
+        while peer.receive() is not None:
+            pass
 
     def verdict(self, request, **changes):
         """The claims of an honest answer to this request."""
