@@ -79,10 +79,12 @@ own_node() {
 	if ! cmp -s .checks/node/package-lock.json $dir/.locked; then
 		mkdir -p $dir
 		cp .checks/node/package.json .checks/node/package-lock.json .checks/node/.npmrc $dir/
-		(cd $dir && npm ci --no-audit --no-fund)
+		(cd $dir && npm ci --no-audit --no-fund --loglevel=error)
 		cp .checks/node/package-lock.json $dir/.locked
 	fi
-	export PATH="$PWD/$dir/node_modules/.bin:$PATH"
+	# An older npm makes no link for a program called node, so its own folder comes first.
+	PATH="$(echo "$PWD/$dir"/node_modules/node-linux-*/bin):$PWD/$dir/node_modules/.bin:$PATH"
+	export PATH
 	node_is_new || die "Node 20.19 or newer is needed, and the one from .checks/node does not run here"
 }
 
@@ -93,9 +95,11 @@ tools() {
 	if [ -n "$lacking" ]; then
 		[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
 			die "missing on this machine, as Debian packages: $lacking (root on Debian would install them)"
+		printf 'installing: %s\n' "$lacking"
 		apt-get update -qq
 		# shellcheck disable=SC2086 # several names
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates $lacking
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates $lacking >.build/apt.log ||
+			{ tail -n 20 .build/apt.log; die 'apt-get could not install them'; }
 		lacking=$(missing | xargs)
 		[ -z "$lacking" ] || die "still missing after installing: $lacking"
 	fi
