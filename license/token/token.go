@@ -129,6 +129,10 @@ func (i *Issuer) Issue(typ Typ, who Who, ttl time.Duration) (string, Claims, err
 	return raw, payload.claims(), nil
 }
 
+// backstep is how many seconds the appliance's own clock may have been set back since a token was issued
+// without everybody being signed out. The end of a token has no leeway.
+const backstep = 60
+
 // Parse reads a token in the place of a typ. The faults are Unauthenticated:
 // token_invalid, or token_expired where all but its end is good.
 func (i *Issuer) Parse(raw string, typ Typ) (Claims, error) {
@@ -153,7 +157,7 @@ func (i *Issuer) Parse(raw string, typ Typ) (Claims, error) {
 		return Claims{}, invalid(errors.New("a claim is missing"))
 	case payload.IssuedAt <= 0 || payload.Expires <= payload.IssuedAt:
 		return Claims{}, invalid(errors.New("iat and exp are missing or out of order"))
-	case payload.IssuedAt > now:
+	case payload.IssuedAt > now+backstep:
 		return Claims{}, invalid(errors.New("iat is in the future"))
 	case payload.Expires <= now:
 		return Claims{}, fault.New(fault.Unauthenticated, CodeExpired)
