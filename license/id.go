@@ -10,6 +10,9 @@ import (
 	"goldfish/store"
 )
 
+// ID is an id inside the file. Packages that may not see the store call it by this name.
+type ID = store.ID
+
 // Noun says of what an outer id is. The numbers are in every id given out and are never used again.
 type Noun uint8
 
