@@ -1,0 +1,185 @@
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"goldfish/license"
+	"goldfish/license/fault"
+	"goldfish/store"
+)
+
+// unknownEpochs is how far the epoch leaps when the file that is replaced cannot be read any more, and so does
+// not say how often it was itself restored since the backup.
+const unknownEpochs = 16
+
+// Restored says what a restore did.
+type Restored struct {
+	Report
+	File string // the file that was put in place
+	Kept string // where the file that stood there before is kept, "" if none did
+}
+
+// Restore puts a backup in the place of file. It is checked first, in a copy beside file, and that copy takes
+// the name in one step; what stood there is kept beside it. The epoch rises above that of either, so that no
+// id is given out twice. Anything that fails leaves everything as it was.
+//
+// Faults: backup_checksum, backup_damaged, file_locked for a file that is in use, and those of Explain.
+func Restore(path, file string, o license.Options) (*Restored, error) {
+	r, err := restore(path, file, o)
+	if err != nil {
+		return nil, Explain(path, err)
+	}
+	return r, nil
+}
+
+func restore(path, file string, o license.Options) (*Restored, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, err
+	}
+	now, err := occupy(file, o)
+	if err != nil {
+		return nil, err
+	}
+	defer now.leave()
+	tmp, err := scratch(file)
+	if err != nil {
+		return nil, err
+	}
+	defer tidy(tmp)
+	r, err := verify(path, tmp, o)
+	if err != nil {
+		return nil, named(err, path)
+	}
+	if r.Epoch, err = raise(tmp, now.above(r.Epoch), o); err != nil {
+		return nil, err
+	}
+	out := &Restored{Report: *r, File: file}
+	out.Kept, err = now.replace(tmp, o.Clock())
+	return out, err
+}
+
+// tidy takes away a scratch file, and what bringing it up to date has left beside it.
+func tidy(tmp string) {
+	left, _ := filepath.Glob(tmp + "*")
+	for _, path := range left {
+		_ = os.Remove(path)
+	}
+}
+
+// raise lifts a file's epoch to at least the given one.
+func raise(path string, least uint16, o license.Options) (epoch uint16, err error) {
+	db, err := store.Open(path, store.Options{
+		Schema: license.Schema(o.Release), Clock: o.Clock, Rand: o.Rand, Log: o.Log, MustExist: true,
+	})
+	if err != nil {
+		return 0, err
+	}
+	for epoch = db.Epoch(); epoch < least && err == nil; {
+		epoch, err = db.NextEpoch()
+	}
+	return epoch, errors.Join(err, db.Close())
+}
+
+// place is where a restored file will lie, with the file that lies there now, held so that no appliance can
+// open it meanwhile.
+type place struct {
+	file  string
+	held  *store.DB // nil if there is no file, or none that opens
+	there bool
+}
+
+// above is the lowest epoch that neither the backup's file nor the place's may have used.
+func (p *place) above(backup uint16) uint16 {
+	switch {
+	case p.held != nil:
+		return max(backup, p.held.Epoch()) + 1
+	case p.there:
+		return backup + 1 + unknownEpochs
+	}
+	return backup + 1
+}
+
+// occupy takes hold of the place. A file in use is refused; a damaged one is what restoring is for.
+func occupy(file string, o license.Options) (*place, error) {
+	p := &place{file: file}
+	info, err := os.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is not a regular file", store.ErrNotOurs, file)
+	}
+	p.there = true
+	p.held, err = store.Open(file, store.Options{
+		Schema: license.Schema(o.Release), Clock: o.Clock, Rand: o.Rand, Log: o.Log, MustExist: true,
+	})
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, store.ErrLocked):
+		return nil, fault.New(fault.Conflict, "file_locked").With("path", file).Because(err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *place) leave() {
+	if p.held != nil {
+		_ = p.held.Close()
+		p.held = nil
+	}
+}
+
+// replace gives tmp the place's name, and what stood there another one.
+func (p *place) replace(tmp string, now time.Time) (kept string, err error) {
+	if !p.there {
+		return "", put(tmp, p.file)
+	}
+	if isWindows {
+		p.leave() // an open file cannot be renamed there
+	}
+	stem := p.file + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	kept = stem
+	for n := 2; ; n++ {
+		if err = os.Link(p.file, kept); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+		kept = fmt.Sprintf("%s-%d", stem, n)
+	}
+	linked := err == nil
+	if !linked { // a file system without links: for an instant there is no file
+		if err = os.Rename(p.file, kept); err != nil {
+			return "", err
+		}
+	}
+	if err = os.Rename(tmp, p.file); err != nil {
+		if linked {
+			return "", errors.Join(err, os.Remove(kept))
+		}
+		return "", errors.Join(err, os.Rename(kept, p.file))
+	}
+	return kept, syncDir(filepath.Dir(p.file))
+}
+
+// put names a file that is the first of its place, unless an appliance has made one there meanwhile.
+func put(tmp, file string) error {
+	err := os.Link(tmp, file)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.Conflict, "file_locked").With("path", file).Because(err)
+	}
+	if err != nil {
+		if err := os.Rename(tmp, file); err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(file))
+}
