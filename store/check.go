@@ -3,12 +3,16 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
-// Check reads everything: every value's checksum or seal, whether indexes and counters are exactly what the
-// rows say, and bbolt's own structure. It gives the number of rows by table, and the first 100 faults. A
-// sealed table cannot be judged before the file has its sealer: it is one fault, ErrSealed.
+var errOvertaken = errors.New("store: two commits came between the beginning of a check and its first read")
+
+// Check reads everything as of one moment, while writers go on: bbolt's pages, every value's checksum or
+// seal, and whether indexes and counters are exactly what the rows say. It gives the number of rows by table,
+// and the first 100 faults; a file whose pages make no sense is not read further. A sealed table cannot be
+// judged before the file has its sealer: it is one fault, ErrSealed.
 func (db *DB) Check() (rows map[string]int, faults []error) {
 	rows = map[string]int{}
 	report := func(err error) {
@@ -16,22 +20,24 @@ func (db *DB) Check() (rows map[string]int, faults []error) {
 			faults = append(faults, err)
 		}
 	}
-	err := db.View(func(tx *Tx) error {
+	check := func(tx *Tx) error {
+		if !tx.checkStructure(report) {
+			return errOvertaken
+		}
+		if len(faults) > 0 {
+			return nil
+		}
 		tx.counts = map[string]int64{}
 		for _, t := range db.opts.Schema.Tables {
 			rows[t.buckets()[0]] = t.check(tx, report)
 		}
 		tx.checkCounts(report)
-		if len(faults) > 0 {
-			// bbolt looks at its pages from a goroutine of its own, which a wild page number would take
-			// down and the process with it. By now all pages of sound tables have been visited.
-			return nil
-		}
-		for err := range tx.bolt.Check() {
-			report(fmt.Errorf("%w: %w", ErrDamaged, err))
-		}
 		return nil
-	})
+	}
+	err := db.View(check)
+	for n := 0; errors.Is(err, errOvertaken) && n < 1000; n++ {
+		err = db.View(check)
+	}
 	if err != nil {
 		report(err)
 	}

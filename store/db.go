@@ -88,6 +88,7 @@ type Options struct {
 // DB is one open file. It is safe for concurrent use.
 type DB struct {
 	bolt   *bolt.DB
+	file   *os.File // bbolt's own, for reading past the map
 	path   string
 	opts   Options
 	sealer atomic.Pointer[Sealer]
@@ -129,7 +130,7 @@ func Open(path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	bdb, err := openBolt(path)
+	bdb, file, err := openBolt(path)
 	if err != nil {
 		return nil, err
 	}
@@ -137,14 +138,13 @@ func Open(path string, opts Options) (*DB, error) {
 		opts.Log.Warn("one of the file's two first pages is damaged: the last change before a crash may be missing", "path", path)
 	}
 	db := &DB{
-		bolt: bdb, path: path, opts: opts, bell: make(chan struct{}), idle: make(chan struct{}, 1),
+		bolt: bdb, file: file, path: path, opts: opts, bell: make(chan struct{}), idle: make(chan struct{}, 1),
 		queue: make(chan *op, 4096), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := db.load(); err != nil {
 		_ = bdb.Close()
 		return nil, err
 	}
-	bdb.NoFreelistSync = false
 	if opts.CacheBytes > 0 {
 		if db.cache, err = newRowCache(opts.CacheBytes); err != nil {
 			_ = bdb.Close()

@@ -20,7 +20,6 @@ const (
 	leastPage    = 1 << 10
 	mostPage     = 1 << 16
 	freelistFlag = 0x10
-	treeFlags    = 0x01 | 0x02 // branch or leaf
 )
 
 // meta is what a meta page says.
@@ -132,18 +131,23 @@ func (m meta) header(f io.ReaderAt, page uint64) (flags, count uint16, overflow 
 
 func (m meta) rootFits(f io.ReaderAt) bool {
 	flags, _, _, ok := m.header(f, m.root)
-	return ok && flags&treeFlags != 0
+	return ok && (flags == branchFlag || flags == leafFlag)
 }
 
-// freelistFits checks that the freelist names pages of the file, each once and in order.
 func (m meta) freelistFits(f io.ReaderAt) bool {
+	_, ok := m.free(f)
+	return ok
+}
+
+// free reads the freelist; ok is that it names pages of the file, each once and in order.
+func (m meta) free(f io.ReaderAt) (pages []uint64, ok bool) {
 	flags, short, overflow, ok := m.header(f, m.freelist)
 	if !ok || flags != freelistFlag {
-		return false
+		return nil, false
 	}
 	b := make([]byte, (int64(overflow)+1)*int64(m.pageSize)-headerLength)
 	if _, err := f.ReadAt(b, int64(m.freelist)*int64(m.pageSize)+headerLength); err != nil {
-		return false
+		return nil, false
 	}
 	le := binary.LittleEndian
 	count := uint64(short)
@@ -151,15 +155,16 @@ func (m meta) freelistFits(f io.ReaderAt) bool {
 		count, b = le.Uint64(b), b[8:]
 	}
 	if count > uint64(len(b)/8) {
-		return false
+		return nil, false
 	}
+	pages = make([]uint64, count)
 	last := uint64(1)
-	for ; count > 0; count, b = count-1, b[8:] {
-		page := le.Uint64(b)
+	for i := range pages {
+		page := le.Uint64(b[8*i:])
 		if page <= last || page >= m.size {
-			return false
+			return nil, false
 		}
-		last = page
+		pages[i], last = page, page
 	}
-	return true
+	return pages, true
 }

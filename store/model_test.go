@@ -299,3 +299,32 @@ func TestScanWhileChanging(t *testing.T) {
 		}
 	}
 }
+
+// bbolt's cursor would never come back from a table whose pages were all emptied in this transaction.
+func TestScanOfAnEmptiedTable(t *testing.T) {
+	db := open(t)
+	var rows []*thing
+	for i := range 1000 {
+		rows = append(rows, &thing{ID: store.ID(i + 1)})
+	}
+	put(t, db, rows...)
+	err := db.Update(func(tx *store.Tx) error {
+		for _, v := range rows {
+			if err := things.Delete(tx, v.ID.Key()); err != nil {
+				return err
+			}
+		}
+		for _, back := range []bool{false, true} {
+			for v := range things.Scan(tx, store.Range{Back: back}) {
+				t.Errorf("back %v: %+v", back, v)
+			}
+			for e := range things.ScanBy(tx, byGroup, store.Range{Back: back, Prefix: []byte{0}}) {
+				t.Errorf("back %v: %+v", back, e)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -27,31 +27,30 @@ const (
 
 // openBolt opens a file that inspect has passed. It writes nothing: bbolt writes out a missing freelist at
 // once, also into a file of somebody else, so that is put off until load knows the file.
-func openBolt(path string) (bdb *bolt.DB, err error) {
+func openBolt(path string) (bdb *bolt.DB, f *os.File, err error) {
 	o := &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoFreelistSync: true}
 	if runtime.GOOS != "windows" {
 		o.InitialMmapSize = mapBytes
 	}
-	if bdb, err = mapped(path, o); errors.Is(err, syscall.ENOMEM) {
+	if bdb, f, err = mapped(path, o); errors.Is(err, syscall.ENOMEM) {
 		o.InitialMmapSize = 0
-		bdb, err = mapped(path, o)
+		bdb, f, err = mapped(path, o)
 	}
 	switch {
 	case err == nil:
 		bdb.AllocSize = growBytes
-		return bdb, nil
+		return bdb, f, nil
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+		err = fmt.Errorf("%w: %s", ErrLocked, path)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+		err = fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 	}
-	return nil, err
+	return nil, nil, err
 }
 
-// mapped is bolt.Open, except that it makes no file and that a panic over a damaged one becomes an error and
-// leaves neither file nor lock behind.
-func mapped(path string, o *bolt.Options) (bdb *bolt.DB, err error) {
-	var f *os.File
+// mapped is bolt.Open, except that it makes no file, that it gives the open file too, which is bbolt's to
+// close, and that a panic over a damaged one becomes an error and leaves neither file nor lock behind.
+func mapped(path string, o *bolt.Options) (bdb *bolt.DB, f *os.File, err error) {
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
 		var err error
 		f, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
@@ -64,7 +63,8 @@ func mapped(path string, o *bolt.Options) (bdb *bolt.DB, err error) {
 			bdb, err = nil, fmt.Errorf("%w: %s: %v", ErrDamaged, path, p)
 		}
 	}()
-	return bolt.Open(path, 0o600, o)
+	bdb, err = bolt.Open(path, 0o600, o)
+	return bdb, f, err
 }
 
 // caught is deferred around work on the mapped file. A panic that a damaged file caused, inside bbolt or by

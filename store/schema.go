@@ -123,6 +123,7 @@ func (db *DB) load() error {
 	var version uint32
 	err := db.reading(func(tx *Tx) (err error) {
 		version, err = tx.identity()
+		db.bolt.NoFreelistSync = err != nil // it is ours: from here on it may be written
 		if err == nil && int(version) == len(db.opts.Schema.Migrations) {
 			err = tx.hasBuckets(db.opts.Schema)
 		}
@@ -175,7 +176,7 @@ func (tx *Tx) identity() (version uint32, err error) {
 func (tx *Tx) hasBuckets(s *Schema) error {
 	for _, name := range s.buckets() {
 		if tx.bolt.Bucket([]byte(name)) == nil {
-			return fmt.Errorf("store: %s has no table %q: a migration is missing", tx.db.path, name)
+			return fmt.Errorf("%w: %s has no table %q, and no migration would make it", ErrDamaged, tx.db.path, name)
 		}
 	}
 	return nil

@@ -67,12 +67,23 @@ func (w walker) seekBack(before []byte) (k, v []byte) {
 		end = before
 	}
 	if end == nil {
-		return w.Last()
+		return w.last()
 	}
 	if k, _ = w.Seek(end); k == nil {
-		return w.Last()
+		return w.last()
 	}
 	return w.prev(end)
+}
+
+// last is the cursor's Last, which never returns when all rows of several pages were deleted in this
+// transaction.
+func (w walker) last() (k, v []byte) {
+	if w.changing {
+		if k, _ = w.First(); k == nil {
+			return nil, nil
+		}
+	}
+	return w.Last()
 }
 
 // prev is the cursor's Prev, which also stops at a page whose rows were all deleted in this transaction;
