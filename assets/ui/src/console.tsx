@@ -3,7 +3,7 @@ import { App, Button, ConfigProvider } from 'antd'
 import enUS from 'antd/locale/en_US'
 import zhCN from 'antd/locale/zh_CN'
 import { Suspense, lazy, useEffect } from 'react'
-import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router'
+import { BrowserRouter, Navigate, Route, Routes, useLocation, useNavigate } from 'react-router'
 import type { Live } from './api/live'
 import { session } from './api/session'
 import { language } from './i18n/language'
@@ -42,12 +42,13 @@ function Waiting() {
 
 function NotFound() {
   const text = useText()
+  const navigate = useNavigate()
   return (
     <Nothing
       title={text.notFound.title}
       hint={text.notFound.hint}
       action={
-        <Button type="primary" href="/">
+        <Button type="primary" onClick={() => void navigate('/')}>
           {text.notFound.home}
         </Button>
       }
@@ -112,7 +113,7 @@ interface ConsoleProps {
 export function Console({ queries, line, nonce }: ConsoleProps) {
   const locale = useCell(language) === 'zh' ? zhCN : enUS
   return (
-    <ConfigProvider csp={{ nonce }} theme={theme} locale={locale} form={{ requiredMark: 'optional' }} button={{ autoInsertSpace: false }}>
+    <ConfigProvider csp={{ nonce }} theme={theme} locale={locale} form={{ requiredMark: false }} button={{ autoInsertSpace: false }}>
       <App>
         <QueryClientProvider client={queries}>
           <LineContext value={line}>

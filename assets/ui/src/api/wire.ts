@@ -43,12 +43,20 @@ export function address(path: string, query: Query = {}): string {
   return text ? `${path}?${text}` : path
 }
 
+/** How long an answer may take to begin, in milliseconds. A file may then take as long as it needs. */
+const mostWait = 30_000
+
 /** Asks once. Throws a Fault for anything but success. */
 export async function ask(path: string, { method = 'GET', query, body, token, signal }: Ask = {}): Promise<Response> {
   const headers: Record<string, string> = { 'Accept-Language': tagOf[language.get()] }
   if (body !== undefined) headers['Content-Type'] = 'application/json'
   if (token) headers['Authorization'] = `Bearer ${token}`
   let answer: Response
+  const patience = new AbortController()
+  const giveUp = () => patience.abort()
+  const timer = setTimeout(giveUp, mostWait)
+  signal?.addEventListener('abort', giveUp)
+  if (signal?.aborted) giveUp()
   try {
     answer = await fetch(address(path, query), {
       method,
@@ -56,11 +64,13 @@ export async function ask(path: string, { method = 'GET', query, body, token, si
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
-      signal,
+      signal: patience.signal,
     })
   } catch (cause) {
     if (signal?.aborted) throw cause
     throw new Fault(0, 'network', currentText().fault.network)
+  } finally {
+    clearTimeout(timer)
   }
   if (!answer.ok) throw await faultOf(answer)
   return answer

@@ -7,7 +7,6 @@ export interface Format {
   number(value: number): string
   bytes(value: number): string
   dateTime(value: string | null | undefined): string
-  date(value: string | null | undefined): string
   ago(value: string | null | undefined, now?: number): string
 }
 
@@ -20,13 +19,9 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
 export function formatFor(lang: Language): Format {
   const tag = tagOf[lang]
   const number = new Intl.NumberFormat(tag)
-  const dateTime = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'short' })
-  const date = new Intl.DateTimeFormat(tag, { dateStyle: 'medium' })
+  const day = { year: 'numeric', month: lang === 'zh' ? '2-digit' : 'short', day: lang === 'zh' ? '2-digit' : 'numeric' } as const
+  const dateTime = new Intl.DateTimeFormat(tag, { ...day, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
   const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' })
-  const write = (form: Intl.DateTimeFormat, value: string | null | undefined) => {
-    const at = value ? Date.parse(value) : Number.NaN
-    return Number.isNaN(at) ? '—' : form.format(at)
-  }
   return {
     number: (value) => number.format(value),
     bytes(value) {
@@ -39,8 +34,10 @@ export function formatFor(lang: Language): Format {
       }
       return `${number.format(Math.round(size * 10) / 10)} ${units[unit]}`
     },
-    dateTime: (value) => write(dateTime, value),
-    date: (value) => write(date, value),
+    dateTime(value) {
+      const at = value ? Date.parse(value) : Number.NaN
+      return Number.isNaN(at) ? '—' : dateTime.format(at)
+    },
     ago(value, now = Date.now()) {
       const at = value ? Date.parse(value) : Number.NaN
       if (Number.isNaN(at)) return '—'

@@ -1,4 +1,4 @@
-import { GlobalOutlined } from '@ant-design/icons'
+import { GlobalOutlined } from './icons'
 import { Button } from 'antd'
 import { chooseLanguage, language } from '../i18n/language'
 import { useCell } from './cell'

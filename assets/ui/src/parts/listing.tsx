@@ -5,10 +5,13 @@ import { useText } from '../i18n/text'
 export interface Column<T> {
   key: string
   title: string
+  /** Nothing ('' or null) is shown as a dash, and left out on a narrow screen. */
   render: (row: T) => ReactNode
   /** `heading`: the card's first line on a narrow screen. `bare`: no column name there. */
   role?: 'heading' | 'bare'
   end?: boolean
+  /** Text of the vendor's that may be long: cut off on a wide screen. */
+  clip?: boolean
 }
 
 export interface Choice<T> {
@@ -73,15 +76,24 @@ export function Listing<T extends { id: string }>({ label, rows, columns, choice
                 </td>
               )}
               {columns.map((column) => (
-                <td key={column.key} role="cell" data-label={column.title} className={cellClass(column)}>
-                  <div>{column.render(row)}</div>
-                </td>
+                <Cell key={column.key} column={column} content={column.render(row)} />
               ))}
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  )
+}
+
+function Cell<T>({ column, content }: { column: Column<T>; content: ReactNode }) {
+  const text = useText()
+  const nothing = content === '' || content === null || content === undefined || content === false
+  const names = [column.role, column.end && 'end', nothing && 'void']
+  return (
+    <td role="cell" data-label={column.title} className={names.filter(Boolean).join(' ')}>
+      <div className={column.clip ? 'clip' : undefined}>{nothing && column.role !== 'bare' ? text.common.none : content}</div>
+    </td>
   )
 }
 
@@ -93,6 +105,3 @@ function rowClass<T extends { id: string }>(row: T, choice?: Choice<T>, open?: (
   return names.join(' ')
 }
 
-function cellClass<T>(column: Column<T>): string {
-  return [column.role, column.end && 'end'].filter(Boolean).join(' ')
-}

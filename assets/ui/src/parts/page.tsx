@@ -1,4 +1,4 @@
-import { ArrowLeftOutlined } from '@ant-design/icons'
+import { ArrowLeftOutlined } from './icons'
 import { useEffect, useRef, type ReactNode } from 'react'
 import { Link } from 'react-router'
 import { useText } from '../i18n/text'

@@ -1,4 +1,4 @@
-import { LeftOutlined, RightOutlined } from '@ant-design/icons'
+import { LeftOutlined, RightOutlined } from './icons'
 import { Button, Select } from 'antd'
 import { useText } from '../i18n/text'
 import type { Cursor } from './cursor'

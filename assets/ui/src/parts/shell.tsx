@@ -11,7 +11,7 @@ import {
   NotificationOutlined,
   TeamOutlined,
   UserOutlined,
-} from '@ant-design/icons'
+} from './icons'
 import { App, Button, Drawer, Dropdown } from 'antd'
 import { useState, type ReactNode } from 'react'
 import { Link, NavLink, useNavigate } from 'react-router'
@@ -56,9 +56,9 @@ function Menu({ chosen }: { chosen?: () => void }) {
 
 function Brand() {
   return (
-    <Link className="brand" to="/">
+    <Link className="brand" to="/" aria-label={useText().product}>
       <Logo />
-      {useText().product}
+      <span className="brand-name">{useText().product}</span>
     </Link>
   )
 }

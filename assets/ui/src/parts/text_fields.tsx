@@ -12,10 +12,12 @@ interface TextFieldsProps {
   need?: string
   most: number
   rows?: number
+  /** Takes the focus when the form opens. */
+  focus?: boolean
 }
 
 /** A text by the vendor in two languages, of which one is enough. */
-export function TextFields({ name, label, need, most, rows }: TextFieldsProps) {
+export function TextFields({ name, label, need, most, rows, focus }: TextFieldsProps) {
   const text = useText()
   const form = Form.useFormInstance()
   const lang = useCell(language)
@@ -41,9 +43,9 @@ export function TextFields({ name, label, need, most, rows }: TextFieldsProps) {
         validateFirst
       >
         {rows ? (
-          <Input.TextArea autoSize={{ minRows: rows, maxRows: 12 }} lang={tongue} />
+          <Input.TextArea rows={rows} lang={tongue} />
         ) : (
-          <Input autoComplete="off" lang={tongue} />
+          <Input autoComplete="off" lang={tongue} autoFocus={focus && first} />
         )}
       </Form.Item>
     )

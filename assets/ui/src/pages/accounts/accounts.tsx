@@ -80,7 +80,7 @@ function useAccountColumns(): Column<Account>[] {
         </span>
       ),
     },
-    { key: 'email', title: words.email, render: (account) => account.email || text.common.none },
+    { key: 'email', title: words.email, clip: true, render: (account) => account.email },
     { key: 'role', title: words.role, render: (account) => <Tag state={account.role} words={words.roles} /> },
     { key: 'state', title: text.common.state, render: (account) => <Tag state={account.state} words={words.states} /> },
     { key: 'cards', title: words.cards, end: true, render: (account) => format.number(account.cards) },

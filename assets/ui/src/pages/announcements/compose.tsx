@@ -87,7 +87,7 @@ function ComposeForm({ draft, close }: { draft?: Announcement; close: () => void
   return (
     <Form form={form} layout="vertical" disabled={write.isPending} initialValues={fieldsOf(draft)} scrollToFirstError={{ focus: true }}>
       <FormFault cause={cause} />
-      <TextFields name="title" label={words.subject} need={words.needTitle} most={120} />
+      <TextFields name="title" label={words.subject} need={words.needTitle} most={120} focus />
       <TextFields name="body" label={words.body} need={words.needBody} most={5000} rows={5} />
       <p className="faint small form-fault">
         {words.bodyHint} {words.languageFallback}
@@ -107,7 +107,7 @@ function ComposeForm({ draft, close }: { draft?: Announcement; close: () => void
             ]}
           />
         </Form.Item>
-        <Form.Item name="expires_at" label={words.expires} extra={words.expiresHint} rules={[{ validator: future }]}>
+        <Form.Item name="expires_at" label={text.common.optional(words.expires)} extra={words.expiresHint} rules={[{ validator: future }]}>
           <DatePicker className="number full" showTime={{ format: 'HH:mm' }} format="YYYY-MM-DD HH:mm" minDate={dayjs()} />
         </Form.Item>
         {audience === 'some' && (

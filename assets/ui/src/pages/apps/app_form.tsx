@@ -67,8 +67,8 @@ export function AppForm({ open, close, app, made }: AppFormProps) {
       <Form form={form} layout="vertical" onFinish={submit} preserve={false} initialValues={app ? { name: app.name, description: app.description } : {}}>
         <FormFault cause={cause} />
         <p className="soft form-fault">{text.apps.nameHint}</p>
-        <TextFields name="name" label={text.apps.name} need={text.apps.needName} most={80} />
-        <TextFields name="description" label={text.apps.description} most={2000} rows={2} />
+        <TextFields name="name" label={text.apps.name} need={text.apps.needName} most={80} focus />
+        <TextFields name="description" label={text.common.optional(text.apps.description)} most={2000} rows={2} />
         <button type="submit" hidden aria-hidden="true" tabIndex={-1} />
       </Form>
     </Modal>

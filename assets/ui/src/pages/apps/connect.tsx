@@ -1,4 +1,4 @@
-import { DownloadOutlined } from '@ant-design/icons'
+import { DownloadOutlined } from '../../parts/icons'
 import { Button } from 'antd'
 import { useSample, type App } from '../../api/apps'
 import { save } from '../../api/download'

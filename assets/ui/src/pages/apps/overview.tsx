@@ -1,4 +1,4 @@
-import { EditOutlined } from '@ant-design/icons'
+import { EditOutlined } from '../../parts/icons'
 import { App as Feedback, Button } from 'antd'
 import { useState } from 'react'
 import { Link } from 'react-router'

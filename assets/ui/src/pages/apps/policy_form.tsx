@@ -40,7 +40,7 @@ export function PolicyForm({ app }: { app: App }) {
       <Form
         form={form}
         layout="vertical"
-        requiredMark={false}
+       
         disabled={!mayWrite || change.isPending}
         initialValues={app.policy}
         onValuesChange={() => setTouched(true)}

@@ -1,7 +1,7 @@
-import { PlusOutlined } from '@ant-design/icons'
+import { PlusOutlined } from '../../parts/icons'
 import { Button, Progress } from 'antd'
 import { useState } from 'react'
-import { useNavigate } from 'react-router'
+import { Link, useNavigate } from 'react-router'
 import { useBatches, type Batch } from '../../api/batches'
 import { useJob } from '../../api/jobs'
 import { useFormat } from '../../i18n/format'
@@ -80,7 +80,6 @@ function useBatchColumns(): Column<Batch>[] {
   const text = useText()
   const words = text.batches
   const format = useFormat()
-  const navigate = useNavigate()
   const { nameOf } = useAppNames()
   const mayExport = useCan('cards:export')
   return [
@@ -88,38 +87,37 @@ function useBatchColumns(): Column<Batch>[] {
       key: 'name',
       title: words.name,
       role: 'heading',
+      clip: true,
       render: (batch) => (
         <>
-          <div className="strong break">{batch.name}</div>
-          {batch.note && <div className="faint small break">{batch.note}</div>}
+          {batch.state === 'ready' ? (
+            <Link className="strong" to={`/keys?app=${batch.app_id}&batch=${batch.id}`}>
+              {batch.name}
+            </Link>
+          ) : (
+            <span className="strong">{batch.name}</span>
+          )}
+          {batch.note && <div className="faint small clip">{batch.note}</div>}
         </>
       ),
     },
-    { key: 'app', title: text.keys.app, render: (batch) => nameOf(batch.app_id) },
+    { key: 'app', title: text.keys.app, clip: true, render: (batch) => nameOf(batch.app_id) },
     { key: 'state', title: text.common.state, render: (batch) => <BatchState batch={batch} /> },
     { key: 'validity', title: text.keys.validity, render: (batch) => validityText(batch.validity, text.validity, format) },
-    { key: 'price', title: words.price, render: (batch) => batch.price_label || text.common.none },
+    { key: 'price', title: words.price, clip: true, render: (batch) => batch.price_label },
     {
       key: 'used',
       title: words.used,
       end: true,
       render: (batch) => words.usedOf(format.number(batch.cards.total - batch.cards.unused), format.number(batch.count)),
     },
-    { key: 'created', title: text.common.created, render: (batch) => <span className="nowrap">{format.dateTime(batch.created_at)}</span> },
+    { key: 'created', title: text.common.created, render: (batch) => format.dateTime(batch.created_at) },
     {
       key: 'actions',
       title: text.common.actions,
       role: 'bare',
       end: true,
-      render: (batch) =>
-        batch.state === 'ready' && (
-          <span className="row end">
-            <Button size="small" onClick={() => void navigate(`/keys?app=${batch.app_id}&batch=${batch.id}`)}>
-              {words.view}
-            </Button>
-            {mayExport && <ExportButton size="small" filter={{ batch_id: batch.id }} />}
-          </span>
-        ),
+      render: (batch) => mayExport && batch.state === 'ready' && <ExportButton size="small" filter={{ batch_id: batch.id }} />,
     },
   ]
 }

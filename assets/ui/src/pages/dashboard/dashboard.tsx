@@ -1,4 +1,4 @@
-import { AppstoreOutlined, CheckCircleOutlined, DesktopOutlined, KeyOutlined, ReloadOutlined, TeamOutlined } from '@ant-design/icons'
+import { AppstoreOutlined, CheckCircleOutlined, DesktopOutlined, KeyOutlined, ReloadOutlined, TeamOutlined } from '../../parts/icons'
 import { Button, Skeleton } from 'antd'
 import { Suspense, lazy, type ReactNode } from 'react'
 import { Link } from 'react-router'
@@ -36,7 +36,6 @@ export default function Dashboard() {
 }
 
 function Overview({ data }: { data: Data }) {
-  const text = useText()
   const format = useFormat()
   const [hidden, hide] = useGuideHidden()
   const { app, keys, connected } = data.steps
@@ -45,32 +44,44 @@ function Overview({ data }: { data: Data }) {
       {!hidden && !(app && keys && connected) && <Guide steps={data.steps} hide={hide} />}
       <Tiles data={data} />
       <div className="grid two">
-        <Activations days={data.activations} />
-        <section className="sheet pad" aria-labelledby="card-states">
-          <h2 className="sheet-title gap" id="card-states">
-            {text.dashboard.cardStates}
-          </h2>
-          {data.cards.total === 0 ? (
-            <Nothing small title={text.dashboard.noCards} hint={text.dashboard.noCardsHint} />
-          ) : (
-            <CardBars cards={data.cards} />
-          )}
-        </section>
-      </div>
-      <div className="grid two">
-        <section className="sheet pad" aria-labelledby="recent">
-          <h2 className="sheet-title" id="recent">
-            {text.dashboard.recent}
-          </h2>
-          {data.recent.length === 0 ? (
-            <Nothing small title={text.dashboard.noRecent} />
-          ) : (
-            <Happenings events={data.recent.slice(0, 10)} />
-          )}
-        </section>
-        <System format={format} />
+        <div className="stack">
+          <Activations days={data.activations} />
+          <Recent events={data.recent} />
+        </div>
+        <div className="stack">
+          <CardStates cards={data.cards} />
+          <System format={format} />
+        </div>
       </div>
     </div>
+  )
+}
+
+function CardStates({ cards }: { cards: Data['cards'] }) {
+  const text = useText()
+  return (
+    <section className="sheet pad" aria-labelledby="card-states">
+      <h2 className="sheet-title gap" id="card-states">
+        {text.dashboard.cardStates}
+      </h2>
+      {cards.total === 0 ? (
+        <Nothing small title={text.dashboard.noCards} hint={text.dashboard.noCardsHint} />
+      ) : (
+        <CardBars cards={cards} />
+      )}
+    </section>
+  )
+}
+
+function Recent({ events }: { events: Data['recent'] }) {
+  const text = useText()
+  return (
+    <section className="sheet pad" aria-labelledby="recent">
+      <h2 className="sheet-title" id="recent">
+        {text.dashboard.recent}
+      </h2>
+      {events.length === 0 ? <Nothing small title={text.dashboard.noRecent} /> : <Happenings events={events.slice(0, 10)} />}
+    </section>
   )
 }
 

@@ -8,7 +8,7 @@ export function Presence({ device }: { device: Device }) {
   const word = device.state === 'ended' ? text.devices.bindingOf.ended : device.online ? text.devices.online : text.devices.offline
   return (
     <span className="row nowrap presence" data-online={device.online}>
-      <Dot mood={device.online ? 'good' : 'calm'} />
+      <Dot mood={device.online && device.state !== 'ended' ? 'good' : 'calm'} />
       {word}
     </span>
   )

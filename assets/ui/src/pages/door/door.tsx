@@ -1,4 +1,4 @@
-import { CheckOutlined } from '@ant-design/icons'
+import { CheckOutlined } from '../../parts/icons'
 import type { ReactNode } from 'react'
 import { useText } from '../../i18n/text'
 import { LanguageSwitch } from '../../parts/language_switch'

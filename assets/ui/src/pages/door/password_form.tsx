@@ -1,4 +1,4 @@
-import { CheckCircleFilled, MinusCircleOutlined } from '@ant-design/icons'
+import { CheckCircleFilled, MinusCircleOutlined } from '../../parts/icons'
 import { Button, Form, Input } from 'antd'
 import { useState } from 'react'
 import { session, type User } from '../../api/session'
@@ -53,7 +53,7 @@ export function PasswordForm({ user, submitText, done, size = 'middle' }: Passwo
     value === form.getFieldValue('new_password') ? Promise.resolve() : Promise.reject(new Error(text.password.mismatch))
 
   return (
-    <Form form={form} layout="vertical" requiredMark={false} onFinish={submit} disabled={busy} size={size} validateTrigger="onBlur">
+    <Form form={form} layout="vertical" onFinish={submit} disabled={busy} size={size} validateTrigger="onBlur">
       <FormFault cause={cause} />
       <input className="visually-hidden" type="text" name="username" autoComplete="username" defaultValue={user.username} tabIndex={-1} aria-hidden="true" readOnly />
       <Form.Item name="old_password" label={text.password.old} rules={[{ required: true, message: text.password.needOld }]}>

@@ -1,5 +1,5 @@
 import { Alert, Button, Form, Input } from 'antd'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { session } from '../../api/session'
 import { useText } from '../../i18n/text'
 import { showFaults } from '../../parts/faults'
@@ -17,6 +17,11 @@ export function SignIn({ ended }: { ended: boolean }) {
   const [busy, setBusy] = useState(false)
   const [cause, setCause] = useState<unknown>()
 
+  // A refused password is typed anew; the field takes the focus once it is enabled again.
+  useEffect(() => {
+    if (cause && !busy) form.focusField('password')
+  }, [cause, busy, form])
+
   const submit = async ({ username, password }: Fields) => {
     setBusy(true)
     setCause(undefined)
@@ -25,7 +30,6 @@ export function SignIn({ ended }: { ended: boolean }) {
     } catch (refusal) {
       setCause(showFaults(form, ['username', 'password'], refusal))
       form.setFieldValue('password', '')
-      form.focusField('password')
     } finally {
       setBusy(false)
     }
@@ -35,7 +39,7 @@ export function SignIn({ ended }: { ended: boolean }) {
     <Door>
       <h1>{text.signIn.title}</h1>
       <p>{text.signIn.hint}</p>
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={submit} disabled={busy} size="large">
+      <Form form={form} layout="vertical" onFinish={submit} disabled={busy} size="large">
         {ended && !cause && <Alert className="form-fault" type="info" showIcon title={text.signIn.ended} />}
         <FormFault cause={cause} />
         <Form.Item name="username" label={text.signIn.username} rules={[{ required: true, whitespace: true, message: text.signIn.needUsername }]}>

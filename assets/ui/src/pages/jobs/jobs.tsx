@@ -44,8 +44,8 @@ function useJobColumns(): Column<Job>[] {
     { key: 'kind', title: words.kind, role: 'heading', render: (job) => <span className="strong">{wordOf(words.kinds, job.kind)}</span> },
     { key: 'state', title: text.common.state, render: (job) => <Tag state={job.state} words={words.states} /> },
     { key: 'progress', title: words.progress, render: (job) => <JobProgress job={job} /> },
-    { key: 'created', title: text.common.created, render: (job) => <span className="nowrap">{format.dateTime(job.created_at)}</span> },
-    { key: 'finished', title: words.finished, render: (job) => <span className="nowrap">{format.dateTime(job.finished_at)}</span> },
+    { key: 'created', title: text.common.created, render: (job) => format.dateTime(job.created_at) },
+    { key: 'finished', title: words.finished, render: (job) => job.finished_at && format.dateTime(job.finished_at) },
     { key: 'actions', title: text.common.actions, role: 'bare', end: true, render: (job) => job.state === 'running' && <Cancel job={job} /> },
   ]
 }

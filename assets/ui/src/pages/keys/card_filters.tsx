@@ -1,4 +1,4 @@
-import { DownloadOutlined } from '@ant-design/icons'
+import { DownloadOutlined } from '../../parts/icons'
 import { Form, Input } from 'antd'
 import { useBatches } from '../../api/batches'
 import { cardStates } from '../../api/cards'

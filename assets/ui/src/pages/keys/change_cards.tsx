@@ -79,8 +79,8 @@ export function ChangeCards({ cards, action, close, done }: ChangeCardsProps) {
       <p className="soft form-fault">{words.confirmHint[shown]}</p>
       <Form form={form} layout="vertical" onFinish={submit} preserve={false}>
         <FormFault cause={cause} />
-        <Form.Item name="reason" label={words.reason} extra={words.reasonHint} rules={[{ max: 200, message: text.generate.tooLong(200) }]}>
-          <Input autoComplete="off" />
+        <Form.Item name="reason" label={text.common.optional(words.reason)} extra={words.reasonHint} rules={[{ max: 200, message: text.generate.tooLong(200) }]}>
+          <Input autoComplete="off" autoFocus />
         </Form.Item>
       </Form>
     </Modal>

@@ -28,20 +28,16 @@ export function useCardColumns({ open, withApp }: { open: (card: Card) => void; 
       ),
     },
     { key: 'state', title: text.common.state, render: (card) => <CardState state={card.state} /> },
-    { key: 'app', title: words.app, render: (card) => nameOf(card.app_id) },
-    { key: 'batch', title: words.batch, render: (card) => card.batch_name },
+    { key: 'app', title: words.app, clip: true, render: (card) => nameOf(card.app_id) },
+    { key: 'batch', title: words.batch, clip: true, render: (card) => card.batch_name },
     { key: 'validity', title: words.validity, render: (card) => validityText(card.validity, text.validity, format) },
     {
       key: 'ends',
       title: words.ends,
-      render: (card) => (
-        <span className="nowrap">
-          {card.ends_at ? format.dateTime(card.ends_at) : card.validity.kind === 'permanent' ? words.never : text.common.none}
-        </span>
-      ),
+      render: (card) => (card.ends_at ? format.dateTime(card.ends_at) : card.validity.kind === 'permanent' && words.never),
     },
     { key: 'devices', title: words.devices, end: true, render: (card) => words.seats(card.bound, card.devices) },
-    { key: 'account', title: words.account, render: (card) => card.account?.username ?? text.common.none },
+    { key: 'account', title: words.account, clip: true, render: (card) => card.account?.username },
   ]
   return withApp ? columns : columns.filter((column) => column.key !== 'app')
 }

@@ -20,7 +20,7 @@ export function Generate({ open, close, appId }: GenerateProps) {
   return (
     <Modal
       open={open}
-      title={work ? work.batch.name : text.generate.title}
+      title={work?.batch.name || text.generate.title}
       onCancel={close}
       afterClose={() => setWork(undefined)}
       footer={null}

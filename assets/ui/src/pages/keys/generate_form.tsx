@@ -86,8 +86,8 @@ export function GenerateForm({ appId, begun, close }: GenerateFormProps) {
         <Form.Item name="app_id" label={words.app} rules={[{ required: true, message: words.needApp }]}>
           <Select options={apps.options} loading={apps.loading} showSearch={{ optionFilterProp: 'label' }} />
         </Form.Item>
-        <Form.Item name="name" label={words.name} extra={words.nameHint} rules={[short(80)]}>
-          <Input placeholder={words.namePlaceholder} autoComplete="off" />
+        <Form.Item name="name" label={text.common.optional(words.name)} extra={words.nameHint} rules={[short(80)]}>
+          <Input placeholder={words.namePlaceholder} autoComplete="off" autoFocus />
         </Form.Item>
         <Form.Item className="whole" name="preset" label={words.validity}>
           <PresetChoice />
@@ -108,10 +108,10 @@ export function GenerateForm({ appId, begun, close }: GenerateFormProps) {
         <Form.Item name="devices" label={words.devices} rules={whole(1, 1000, words.devicesBad)}>
           <InputNumber className="number full" precision={0} inputMode="numeric" />
         </Form.Item>
-        <Form.Item name="price_label" label={words.price} rules={[short(40)]}>
+        <Form.Item name="price_label" label={text.common.optional(words.price)} rules={[short(40)]}>
           <Input placeholder={words.pricePlaceholder} autoComplete="off" />
         </Form.Item>
-        <Form.Item name="note" label={words.note} rules={[short(500)]}>
+        <Form.Item name="note" label={text.common.optional(words.note)} rules={[short(500)]}>
           <Input placeholder={words.notePlaceholder} autoComplete="off" />
         </Form.Item>
       </div>

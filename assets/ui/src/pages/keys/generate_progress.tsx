@@ -1,4 +1,4 @@
-import { CheckCircleFilled, CloseCircleFilled, StopFilled } from '@ant-design/icons'
+import { CheckCircleFilled, CloseCircleFilled, StopFilled } from '../../parts/icons'
 import { App as Feedback, Button, Progress } from 'antd'
 import { useEffect, type ReactNode } from 'react'
 import { useQueryClient } from '@tanstack/react-query'

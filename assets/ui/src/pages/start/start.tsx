@@ -1,4 +1,4 @@
-import { CheckOutlined } from '@ant-design/icons'
+import { CheckOutlined } from '../../parts/icons'
 import { Alert, Button } from 'antd'
 import { useState, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
@@ -104,9 +104,12 @@ function Step({ number, words, done, now, act }: StepProps) {
   const text = useText()
   return (
     <li className={done ? 'step done' : now ? 'step now' : 'step'} aria-current={now ? 'step' : undefined}>
-      <span className="step-number">{done ? <CheckOutlined aria-label={text.start.done} /> : number}</span>
+      <span className="step-number">{done ? <CheckOutlined /> : number}</span>
       <div>
-        <h2>{words.title}</h2>
+        <h2>
+          {words.title}
+          {done && <span className="visually-hidden"> {text.start.done}</span>}
+        </h2>
         <p>{words.hint}</p>
       </div>
       <div className="step-act">{act}</div>
