@@ -58,10 +58,17 @@ func (x *exchange) RemoteAddr() string         { return x.call.in.RemoteAddr }
 func (x *exchange) URL() url.URL               { return *x.call.in.URL }
 func (x *exchange) Param(name string) string   { return x.call.params.ByName(name) }
 func (x *exchange) Query(name string) string   { return queryparam.Get(x.call.in.URL.RawQuery, name) }
-func (x *exchange) Header(name string) string  { return x.call.in.Header.Get(name) }
 func (x *exchange) BodyReader() io.Reader      { return bytes.NewReader(x.call.Raw) }
 func (x *exchange) Status() int                { return x.status }
 func (x *exchange) BodyWriter() io.Writer      { return x.call.out }
+
+// Header is a header of the request but for Accept: there is one format, and nothing to negotiate.
+func (x *exchange) Header(name string) string {
+	if strings.EqualFold(name, "Accept") {
+		return ""
+	}
+	return x.call.in.Header.Get(name)
+}
 
 func (x *exchange) Version() huma.ProtoVersion {
 	return huma.ProtoVersion{Proto: x.call.in.Proto, ProtoMajor: x.call.in.ProtoMajor, ProtoMinor: x.call.in.ProtoMinor}

@@ -75,7 +75,7 @@ func New(o Options) *API {
 	a.router.GlobalOPTIONS = http.HandlerFunc(a.options)
 	a.huma = huma.NewAPI(huma.Config{
 		OpenAPI:                      newDocument(o.Release),
-		Formats:                      map[string]huma.Format{"application/json": jsonFormat},
+		Formats:                      map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}, // json: problem+json
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}, adapter{a.router})

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -61,8 +62,17 @@ var statuses = map[fault.Kind]int{
 	fault.MethodNotAllowed: http.StatusMethodNotAllowed,
 }
 
+// fixed are the codes whose status HTTP itself lays down.
+var fixed = map[string]int{
+	"body_timeout":       http.StatusRequestTimeout,  // RFC 9110 §15.5.9
+	"websocket_expected": http.StatusUpgradeRequired, // RFC 9110 §15.5.22
+}
+
 // Status is the HTTP status of a fault's answer.
 func Status(f *fault.Error) int {
+	if status, ok := fixed[f.Code]; ok {
+		return status
+	}
 	if status, ok := statuses[f.Kind]; ok {
 		return status
 	}
@@ -73,7 +83,7 @@ func Status(f *fault.Error) int {
 func problemOf(err error, lang Lang) *Problem {
 	f := fault.Of(err)
 	p := &Problem{
-		Type: "about:blank", Code: f.Code, Field: f.Field, Message: lang.Say(f.Code, f.Args), retry: f.Retry, code: Status(f),
+		Type: "about:blank", Code: f.Code, Field: f.Field, Message: tell(f, lang), retry: f.Retry, code: Status(f),
 	}
 	if f.Kind == fault.Internal { // nothing of it is for the caller
 		p.Code, p.Field, p.Message = fault.CodeInternal, "", lang.Say(fault.CodeInternal, nil)
@@ -91,7 +101,7 @@ func parts(f *fault.Error, lang Lang) []FieldFault {
 	var out []FieldFault
 	if many, ok := f.Cause.(faults); ok {
 		for _, one := range many {
-			out = append(out, FieldFault{one.Field, one.Code, lang.Say(one.Code, one.Args)})
+			out = append(out, FieldFault{one.Field, one.Code, tell(one, lang)})
 		}
 		return out
 	}
@@ -101,6 +111,11 @@ func parts(f *fault.Error, lang Lang) []FieldFault {
 		}
 	}
 	return out
+}
+
+// tell is the fault's sentence. It may name the field, which for the input as a whole is body.
+func tell(f *fault.Error, lang Lang) string {
+	return lang.Say(f.Code, f.With("field", cmp.Or(f.Field, "body")).Args)
 }
 
 // faults are all that is wrong with one input.
