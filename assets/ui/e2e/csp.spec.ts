@@ -148,7 +148,7 @@ test.each(['zh', 'en'] as const)('every part lives under the strict policy and a
   await dialog.waitFor({ state: 'hidden' })
 
   await page.getByRole('link', { name: zh ? '公告' : 'Announcements', exact: true }).first().click()
-  await page.getByRole('button', { name: zh ? '写公告' : 'Write one' }).first().click()
+  await page.getByRole('button', { name: zh ? '新建公告' : 'New announcement' }).first().click()
   await page.getByRole('dialog').getByRole('textbox').first().fill('<b>x</b><img src=x onerror=alert(1)>')
   await page.getByRole('combobox').first().click()
   await page.getByRole('option').first().waitFor({ state: 'attached' })

@@ -376,7 +376,6 @@ export const en: Texts = {
     name: 'Batch',
     used: 'Used',
     usedOf: (used, total) => `${used} of ${total}`,
-    price: 'Price label',
     states: { generating: 'Generating', ready: 'Ready', cancelled: 'Cancelled', failed: 'Failed' },
   },
   devices: {
@@ -408,10 +407,10 @@ export const en: Texts = {
   announcements: {
     title: 'Announcements',
     intro: 'Running clients get them at once, the others when they next connect.',
-    compose: 'Write one',
+    compose: 'New announcement',
     edit: 'Edit draft',
     empty: 'No announcements yet',
-    emptyHint: 'Write one, and running clients show it at once.',
+    emptyHint: 'Publish the first, and running clients show it at once.',
     subject: 'Title',
     body: 'Text',
     bodyHint: 'Shown as plain text; line breaks are kept.',

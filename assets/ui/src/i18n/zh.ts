@@ -379,7 +379,6 @@ export const zh = {
     name: '批次',
     used: '已使用',
     usedOf: (used: string, total: string) => `${used} / ${total}`,
-    price: '价格标签',
     states: { generating: '生成中', ready: '已就绪', cancelled: '已取消', failed: '失败' },
   },
   devices: {
@@ -411,7 +410,7 @@ export const zh = {
   announcements: {
     title: '公告',
     intro: '在线的客户端会立即收到；离线的下次连接时收到。',
-    compose: '写公告',
+    compose: '新建公告',
     edit: '编辑草稿',
     empty: '还没有公告',
     emptyHint: '写一条公告，正在运行的客户端会立即显示它。',

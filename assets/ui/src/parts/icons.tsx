@@ -34,7 +34,7 @@ type Shape = ComponentType<ComponentProps<typeof CheckOutlinedShape>>
 /** An icon as decoration: the library would read out its English name before the words beside it. */
 function quiet(Icon: Shape) {
   return function Quiet(props: ComponentProps<Shape>) {
-    return <Icon role={undefined} aria-label={undefined} aria-hidden="true" {...props} />
+    return <Icon aria-label={undefined} aria-hidden="true" {...props} />
   }
 }
 

@@ -97,14 +97,13 @@ function useBatchColumns(): Column<Batch>[] {
           ) : (
             <span className="strong">{batch.name}</span>
           )}
-          {batch.note && <div className="faint small clip">{batch.note}</div>}
+          <div className="faint small clip">{[batch.price_label, batch.note].filter(Boolean).join(' · ')}</div>
         </>
       ),
     },
     { key: 'app', title: text.keys.app, clip: true, render: (batch) => nameOf(batch.app_id) },
     { key: 'state', title: text.common.state, render: (batch) => <BatchState batch={batch} /> },
     { key: 'validity', title: text.keys.validity, render: (batch) => validityText(batch.validity, text.validity, format) },
-    { key: 'price', title: words.price, clip: true, render: (batch) => batch.price_label },
     {
       key: 'used',
       title: words.used,

@@ -1,1 +1,0 @@
-import{r as e,t}from"./part-2a947b9a.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};
