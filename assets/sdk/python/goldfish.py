@@ -1379,13 +1379,24 @@ def _write_file(path: str, data: bytes) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-    os.replace(temporary, path)
+    _replace_file(temporary, path)
     if os.name == "posix":
         folder = os.open(os.path.dirname(path), os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _replace_file(source: str, path: str) -> None:
+    """os.replace, patient with virus scanners, which hold new files open for a moment on Windows."""
+    for _ in range(10 if os.name == "nt" else 0):
+        try:
+            os.replace(source, path)
+            return
+        except PermissionError:
+            time.sleep(0.05)
+    os.replace(source, path)
 
 
 def _read_file(path: str, limit: int = 1 << 20) -> Optional[bytes]:
@@ -1463,10 +1474,16 @@ def _folders(system: str, env: Mapping[str, str], home: str, app_id: str) -> _Fo
 
 
 def _usable(folder: str) -> bool:
-    """A shared folder counts if it is there, writable, and its key (if any) readable."""
-    key = os.path.join(folder, "device.key")
-    return (os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
-            and (not os.path.exists(key) or os.access(key, os.R_OK)))
+    """A shared folder counts if it is there, writable, and its key (if any) readable: tried out,
+    because os.access knows nothing of Windows' access lists."""
+    try:
+        if os.path.isdir(folder):
+            os.close(os.open(os.path.join(folder, "state.lock"), os.O_RDWR | os.O_CREAT, 0o600))
+            _read_file(os.path.join(folder, "device.key"), 1)
+            return True
+    except OSError:
+        pass
+    return False
 
 
 class _Blob(ctypes.Structure):
@@ -1521,10 +1538,17 @@ class _Store:
     """Device key and state on disk. Every method that touches a file is called under ``locked``."""
 
     def __init__(self, folders: _Folders, second: _SecondPlace, seal: _Seal = _PLAIN_SEAL) -> None:
-        self._shared = _usable(folders.shared)
-        self.folder = folders.shared if self._shared else folders.own
+        self._folders = folders
         self._second = second
         self._seal = seal
+
+    @functools.cached_property
+    def _shared(self) -> bool:
+        return _usable(self._folders.shared)
+
+    @property
+    def folder(self) -> str:
+        return self._folders.shared if self._shared else self._folders.own
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
@@ -1570,7 +1594,7 @@ class _Store:
     def save_key(self, seed: bytes) -> None:
         path = self._path("device.key")
         if os.path.exists(path):
-            os.replace(path, path + ".old")
+            _replace_file(path, path + ".old")
         _write_file(path, self._seal.wrap(seed, self._shared) + b"\n")
 
     def read(self, seed: bytes) -> Tuple[Optional[_State], Optional[_Moment]]:
@@ -1739,8 +1763,11 @@ class _Line:
         problem: OSError = OSError("no address")
         for index, (family, kind, protocol, _, address) in enumerate(addresses):
             share = _check(cancel, deadline) / (len(addresses) - index)
-            sock = socket.socket(family, kind, protocol)
-            line = cls(sock, cancel)
+            try:
+                line = cls(socket.socket(family, kind, protocol), cancel)
+            except OSError as failed:  # such as no IPv6 here
+                problem = failed
+                continue
             try:
                 line._connect(address, time.monotonic() + share)
                 if context is not None:
@@ -2219,8 +2246,7 @@ class Licence:
     @property
     def reason(self) -> Optional[Reason]:
         """Why it may not; None while it may."""
-        state = self._client.state
-        return None if state.act == "run" else Reason(state.act, state.code, self._client.lang)
+        return self._client._reason()
 
     def check(self) -> None:
         """Raises a LicenceError unless the licence is good at this moment. For the places in your
@@ -2229,8 +2255,7 @@ class Licence:
 
     def wait(self, timeout: Optional[float] = None) -> Optional[Reason]:
         """Waits until the licence no longer runs; None if that did not happen in time."""
-        self._client._await_stop(timeout)
-        return self.reason
+        return self._client._await_stop(timeout)
 
     @property
     def _verdict(self) -> Optional[_Verdict]:
@@ -2348,7 +2373,8 @@ class Client:
         self._sign_in: Optional[_Session] = None
         self._info: Optional[Dict[str, str]] = None
         self._runner: Optional["_Runner"] = None
-        self._notice_lock = threading.Lock()
+        self._past: List["_Runner"] = []        # ended, to be waited for when closing
+        self._showing: Dict[int, Notice] = {}   # notices that a callback has in hand, by seq
         self.licence = Licence(self)
         self._at_exit = functools.partial(_close_at_exit, weakref.ref(self))
         atexit.register(self._at_exit)
@@ -2461,7 +2487,7 @@ class Client:
                     self.activate(card_key, replace=replace)
                 return self.licence
             if self._runner is not None:
-                self._runner.stop()
+                self._runner.finish()  # not waited for: this may be one of its callbacks
             if card_key is not None:
                 answer: Optional[_Answer] = self._activate(card_key, replace, push)
             else:
@@ -2469,6 +2495,8 @@ class Client:
             runner = _Runner(self, on_stop, on_notice, on_state, push)
             with self._lock:
                 self._check_open()
+                if self._runner is not None:
+                    self._past.append(self._runner)
                 self._runner = runner
             runner.begin(answer)
             return self.licence
@@ -2541,9 +2569,10 @@ class Client:
             if self._closed:
                 return
             self._closed = True
-            runner, self._runner = self._runner, None
+            runners = self._past + ([self._runner] if self._runner is not None else [])
+            self._runner, self._past = None, []
         self._cancel.cut()
-        if runner is not None:
+        for runner in runners:
             runner.stop()
         atexit.unregister(self._at_exit)
         with self._changed:
@@ -2577,18 +2606,18 @@ class Client:
                 if reason == "no_lease" and kept:
                     raise Refused(kept, self.lang) from problem
                 raise NoLicence(reason, self.lang) from problem
-            self._run_on_lease(problem.code)
+            self._run_on_lease(problem.code, online=False)
             return None
         if answer.act == "wait" and not self._judge(at_start=True):
-            self._run_on_lease(answer.verdict.code)
+            self._run_on_lease(answer.verdict.code, online=True)
             return answer
         self._settle(answer)
         return answer
 
-    def _run_on_lease(self, code: str) -> None:
+    def _run_on_lease(self, code: str, online: bool) -> None:
         with self._lock:
             self._current = self._lease_here()
-        self._stand("run", code, online=False)
+        self._stand("run", code, online=online)
 
     def _activate(self, typed: str, replace: bool, ticket: bool) -> _Answer:
         if len(typed.encode("utf-8", "replace")) > 128:
@@ -2685,25 +2714,34 @@ class Client:
         if reason:
             raise NoLicence(reason, self.lang)
 
-    def _await_stop(self, timeout: Optional[float]) -> None:
+    def _reason(self) -> Optional[Reason]:
+        with self._lock:
+            state = self._standing
+        return None if state.act == "run" else Reason(state.act, state.code, self.lang)
+
+    def _await_stop(self, timeout: Optional[float]) -> Optional[Reason]:
         give_up = None if timeout is None else time.monotonic() + timeout
         with self._changed:
-            while self._standing.act == "run" and not self._closed:
+            while self._standing.act == "run":
                 left = 0.5 if give_up is None else give_up - time.monotonic()
                 if left <= 0:
-                    return
+                    break
                 self._changed.wait(min(left, 0.5))  # short, so that Ctrl-C works on Windows too
+            return self._reason()
 
-    def _stand(self, act: str, code: str, online: Optional[bool] = None,
+    def _stand(self, act: str = "", code: str = "", *, online: Optional[bool] = None,
                push: Optional[bool] = None, tell: bool = False,
                by: Optional[_Verdict] = None) -> None:
-        """Takes a new standing and tells the callbacks, outside every lock. ``by`` a verdict that
-        was signed before the last order, nothing changes."""
+        """Takes a new standing and tells the callbacks, outside every lock. A code without an act
+        is a remark on a licence that runs. ``by`` a verdict that was signed before the last order,
+        nothing changes."""
         with self._changed:
             if by is not None and (by.ep, by.seq) < self._ordered:
                 return
             before = self._standing
-            after = State(act, code, before.online if online is None else online,
+            if not act and (before.act != "run" or not code):
+                code = before.code
+            after = State(act or before.act, code, before.online if online is None else online,
                           before.push if push is None else push)
             self._standing = after
             runner = self._runner
@@ -2882,11 +2920,12 @@ class Client:
         """Sets the time by a checked verdict and acts on the state: §8 "Then"."""
         verdict = answer.verdict
         act = answer.act
+        local, mono = self._world.local(), self._world.mono()  # now, before any wait for the disk
 
         def edit(state: _State) -> _State:
             nonlocal act
             new_epoch = state.moment != _NEVER and verdict.ep != state.moment.ep
-            self._time.accept(verdict.iat, verdict.ep, self._world.local(), self._world.mono())
+            self._time.accept(verdict.iat, verdict.ep, local, mono)
             act = answer.act
             if act == "wait" and verdict.code == "receipt_wanted" and not state.lease:
                 act = "stop"  # §11: a device without a receipt
@@ -2988,14 +3027,16 @@ class Client:
         return [found[seq] for seq in sorted(found) if seq > after]
 
     def _take_notice(self, notice: Notice, show: Callable[[Notice], None]) -> bool:
-        """Shows a checked notice once: False if it was seen before."""
-        with self._notice_lock:
-            with self._lock:
-                if notice.seq <= self._state.seen:
-                    return False
-            if notice._holds(self._now()) and notice.kind in _KINDS:
-                show(notice)
+        """Shows a checked notice once: False if it was seen before. No lock is held meanwhile."""
+        with self._lock:
+            if notice.seq <= self._state.seen or notice.seq in self._showing:
+                return False
+            self._showing[notice.seq] = notice
+        if notice._holds(self._now()) and notice.kind in _KINDS:
+            show(notice)
+        with self._lock:
             self._change(lambda state: state._replace(seen=max(state.seen, notice.seq)))
+            del self._showing[notice.seq]
         return True
 
     def _take_order(self, token: str) -> Optional[_Order]:
@@ -3057,6 +3098,7 @@ class _Runner:
         self._push = push
         self._wake = threading.Condition()      # guards the fields below
         self._closing = False
+        self._over = False                      # a signed end came: nothing is asked any more
         self._beat_at = self._judge_at = self._save_at = 0.0
         self._asked_at: Optional[float] = None  # a heartbeat that somebody asked for
         self._failures = 0                      # heartbeats without an answer, in a row
@@ -3066,15 +3108,17 @@ class _Runner:
         self._clocks = (self._world.local(), self._world.mono())
         self._cancel = _Cancel()
         self._threads: List[threading.Thread] = []
+        self._first: Optional[_Answer] = None   # whose news are still to be fetched
 
     @property
     def alive(self) -> bool:
-        return not self._closing
+        return not self._closing and not self._over
 
     def begin(self, answer: Optional[_Answer]) -> None:
         """Starts the threads; ``answer`` is the one that let the program run, if any."""
         mono = self._world.mono()
         self._judge_at = mono + _JUDGE_SECONDS
+        self._first = answer
         if answer is None:
             self._failed()
         else:
@@ -3088,11 +3132,14 @@ class _Runner:
             thread.start()
 
     def stop(self) -> None:
-        """Ends both threads and waits for them, but for the one that asks."""
+        """Ends both threads and waits for them, but for the one that asks. A callback that does not
+        return is left behind after a while, for the program must be able to end."""
         self.finish()
         for thread in self._threads:
             if thread is not threading.current_thread() and thread.ident is not None:
-                thread.join()
+                thread.join(10)
+                if thread.is_alive():
+                    _log.warning("%s is still in a callback of the program", thread.name)
         self._cancel.close()  # whoever still holds it finds it cut before touching it
 
     def finish(self) -> None:
@@ -3136,6 +3183,9 @@ class _Runner:
                     return
 
     def _tick(self) -> None:
+        first, self._first = self._first, None
+        if first is not None:
+            self._catch_up(first)
         local, mono = self._world.local(), self._world.mono()
         slept = local - self._clocks[0] - (mono - self._clocks[1])
         self._clocks = (local, mono)
@@ -3207,22 +3257,24 @@ class _Runner:
             raise
         except NoAnswer as problem:
             self._failed()
-            state = client.state
-            client._stand(state.act, problem.code if state.act == "run" else state.code, online=False)
+            client._stand(code=problem.code, online=False)
             return
         self._answered(answer)
         if answer.act in ("stop", "hold"):
+            self._over = True  # before the callback, which may start anew with another card key
             client._stand(answer.act, answer.verdict.code, online=True)
-            self.finish()  # a signed end: nothing is asked any more
+            self.finish()
             return
         if answer.act == "run":
             client._stand("run", answer.verdict.code, online=True, tell=True, by=answer.verdict)
         else:
-            client._stand(client.state.act, client.state.code, online=True, tell=True)
+            client._stand(online=True, tell=True)
         self._catch_up(answer)
 
     def _catch_up(self, answer: _Answer) -> None:
         """Fetches announcements that push will not bring."""
+        if self._on_notice is None:
+            return
         news = answer.verdict.news
         coming = bool(answer.ticket) and not self._push_failures
         if news > max(self._client._state.seen, self._fetched) and not coming:
@@ -3258,9 +3310,7 @@ class _Runner:
             except Exception:
                 _log.exception("the live connection failed")
             finally:
-                state = self._client.state
-                if state.push:
-                    self._client._stand(state.act, state.code, push=False)
+                self._client._stand(push=False)
             if not self._pause(began):
                 return
 
@@ -3318,9 +3368,7 @@ class _Runner:
             link.close(code)
 
     def _connected(self, welcome: Mapping[str, Any]) -> None:
-        state = self._client.state
-        self._push_failures = min(self._push_failures, 1)
-        self._client._stand(state.act, state.code, push=True)
+        self._client._stand(push=True)
         if welcome.get("more") is True:
             self._fetch()
 
@@ -3339,7 +3387,7 @@ class _Runner:
     def _noticed(self, link: _Socket, token: str) -> None:
         client = self._client
         notice = _check_notice(client._keys, token, client.app_id, client.lang)
-        if client._take_notice(notice, self._show):
+        if self._on_notice is not None and client._take_notice(notice, self._show):
             link.send({"type": "ack", "seq": notice.seq})
 
     def _ordered(self, link: _Socket, token: str) -> None:

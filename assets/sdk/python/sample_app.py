@@ -29,6 +29,7 @@ import getpass
 import hashlib
 import os
 import sys
+import threading
 
 import goldfish
 
@@ -43,11 +44,19 @@ VERSION = "1.0.0"
 EXIT_NOT_STARTED, EXIT_USAGE, EXIT_STOPPED = 1, 2, 3
 
 
-def say(*words: str) -> None:
-    """One line, at once, also where standard output cannot show Chinese."""
-    line = "GOLDFISH " + " ".join(words)
+_output = threading.Lock()  # callbacks come from other threads: their lines must not mix
+
+
+def show(line: str) -> None:
+    """One line, at once and whole, also where standard output cannot show Chinese."""
     encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    with _output:
+        sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
+
+
+def say(*words: str) -> None:
+    show("GOLDFISH " + " ".join(words))
 
 
 def when(moment) -> str:
@@ -162,7 +171,7 @@ def verify_once(client: goldfish.Client, options: argparse.Namespace) -> None:
 def run(client: goldfish.Client, options: argparse.Namespace) -> int:
     licence = start(client, options)
     show_licence(licence, client.state)
-    print("程序正在运行，按 Ctrl-C 退出。The program is running; press Ctrl-C to leave.", flush=True)
+    show("程序正在运行，按 Ctrl-C 退出。The program is running; press Ctrl-C to leave.")
 
     # 你的程序从这里开始；重要之处可随时调用 licence.check()。
     # Your program starts here; call licence.check() wherever it matters.

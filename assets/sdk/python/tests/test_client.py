@@ -531,6 +531,22 @@ class Keeping(Started):
             self.beat(client)
             self.beat(client)
 
+    def test_another_key_from_the_callback(self):
+        """The vendor asks for another card key as soon as the licence stops."""
+        client = self.client()
+        again = []
+
+        def ask(reason):
+            self.server.change = lambda own, request: own
+            again.append(client.start("WXYZ-2345-EFGH-6789", push=False))
+        client.start(CARD_KEY, push=True, on_stop=ask)
+        self.says("stop", "card_expired")
+        self.advance(300)
+        eventually(lambda: again and len(client._past) == 1 and not client._past[0]._threads[0].is_alive(), "the new start")
+        self.assertTrue(client.licence.running)
+        self.beat(client)
+        self.assertTrue(client.licence.running)
+
     def test_activating_a_better_card_while_running(self):
         client = self.client()
         licence = self.start(client, card_key=CARD_KEY)
@@ -621,6 +637,30 @@ class Ending(Started):
         self.says("stop", "card_deleted")
         self.advance(300)
         self.assertTrue(closed.wait(PATIENCE))
+        eventually(lambda: not self.threads(), "both threads' end")
+
+    def test_close_from_a_callback_that_shows_a_notice(self):
+        """While another thread has a notice in hand too."""
+        notice = {"v": 1, "iss": "x", "aud": APP, "iat": NOW, "exp": None, "ep": 1, "kind": "announcement",
+                  "data": {"id": "n"}}
+        both = threading.Barrier(2, timeout=PATIENCE)
+        client = self.client()
+
+        def show(_):
+            both.wait()
+            client.close()
+
+        def talk(peer):
+            peer.receive()
+            peer.send({"type": "welcome", "ep": 1, "seq": 0})
+            peer.send({"type": "push", "seq": 1, "token": token(dict(notice, seq=1), "goldfish-notice+jwt")})
+            peer.receive()
+        self.server.talk = talk
+        self.server.announcements = [{"token": token(dict(notice, seq=2), "goldfish-notice+jwt")}]
+        client.start(CARD_KEY, on_notice=show)
+        eventually(lambda: client._showing, "the first notice in hand")
+        self.server.claims = {"news": 2}
+        self.advance(300)
         eventually(lambda: not self.threads(), "both threads' end")
 
     def test_wait_returns_on_close(self):
@@ -752,17 +792,20 @@ class Pushing(Started):
 
     def test_announcements_without_push(self):
         self.server.announcements = [{"seq": n, "token": self.notice(n)} for n in (2, 1)]
+        self.server.claims = {"news": 2}
         client = self.client()
         self.start(client, card_key=CARD_KEY, push=False)
-        self.server.claims = {"news": 2}
-        self.advance(300)
-        eventually(lambda: len(self.notices) == 2, "both announcements")
+        eventually(lambda: len(self.notices) == 2, "both announcements, before any heartbeat")
         self.assertEqual([notice.seq for notice in self.notices], [1, 2])
-        fetched = len(self.server.calls("announcements"))
-        self.assertEqual(self.server.calls("announcements")[0].query["app_id"], [APP])
-        eventually(lambda: client._runner._beat_at > self.world.mono(), "the next heartbeat's time")
+        fetched = self.server.calls("announcements")
+        self.assertEqual((fetched[0].query["app_id"], fetched[0].query["after"]), ([APP], ["0"]))
         self.beat(client)
-        self.assertEqual(len(self.server.calls("announcements")), fetched)  # nothing new to fetch
+        self.assertEqual(len(self.server.calls("announcements")), len(fetched))  # nothing new to fetch
+        self.server.claims = {"news": 3}
+        self.server.announcements.append({"seq": 3, "token": self.notice(3)})
+        self.beat(client)
+        eventually(lambda: len(self.notices) == 3, "the new one, with the next heartbeat")
+        self.server.announcements.pop()
         self.assertEqual([n.seq for n in client.announcements()], [1, 2])
 
     def test_pages_of_announcements(self):

@@ -59,7 +59,7 @@ class Sample(Case):
         while True:
             line = child.stdout.readline().decode()
             if not line:
-                self.fail("ended before %r: %s" % (start, child.stderr.read().decode()))
+                self.fail("ended with %r before %r: %s" % (child.wait(), start, child.stderr.read().decode()))
             if line.startswith(start):
                 return line.strip()
 
