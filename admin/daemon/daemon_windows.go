@@ -166,9 +166,20 @@ func (u Unit) register(was Status) (bool, error) {
 	err := u.withService(func(s *mgr.Service) error {
 		updated, err := u.update(s)
 		changed = changed || updated
-		return errors.Join(err, s.SetRecoveryActions(recovery, recoveryReset), s.SetRecoveryActionsOnNonCrashFailures(true))
+		return errors.Join(err,
+			known(s.SetRecoveryActions(recovery, recoveryReset)),
+			known(s.SetRecoveryActionsOnNonCrashFailures(true)))
 	})
 	return changed, err
+}
+
+// known passes over a setting that the system does not know, as Wine does not
+// know recovery: the service runs without it.
+func known(err error) error {
+	if errors.Is(err, windows.ERROR_INVALID_LEVEL) {
+		return nil
+	}
+	return err
 }
 
 // update gives an installed service the present command line.
