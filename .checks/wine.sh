@@ -74,7 +74,7 @@ check 'not installed yet' says not_installed
 check 'install' goldfish service install
 check 'status: stopped' says stopped
 check 'install again' goldfish service install
-check 'the registered program is the copy in Program Files\\goldfish\\goldfish.exe'
+check 'the registered program is the copy in Program Files' flushed 'Program Files\\goldfish\\goldfish.exe'
 check 'it has an account of its own' registry '"ObjectName"="NT SERVICE\\goldfish"'
 check 'status after a restart: stopped' says stopped
 check 'uninstall' goldfish service uninstall
