@@ -163,7 +163,7 @@ func (u Unit) register(was Status) (bool, error) {
 		}
 	}
 	changed := was.State == NotInstalled
-	err := u.withService(func(s *mgr.Service) error {
+	err := u.onHandle(func(s *mgr.Service) error {
 		updated, err := u.update(s)
 		changed = changed || updated
 		return errors.Join(err,
@@ -220,7 +220,7 @@ func (u Unit) own(dir string) error {
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
 
-func (u Unit) withService(do func(*mgr.Service) error) error {
+func (u Unit) onHandle(do func(*mgr.Service) error) error {
 	m, err := mgr.Connect()
 	if err != nil {
 		return rights(err)
@@ -243,7 +243,7 @@ func (u Unit) unregister() error {
 }
 
 func (u Unit) start() error {
-	return u.withService(func(s *mgr.Service) error {
+	return u.onHandle(func(s *mgr.Service) error {
 		if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
 			return err
 		}
@@ -252,7 +252,7 @@ func (u Unit) start() error {
 }
 
 func (u Unit) stop() error {
-	return u.withService(func(s *mgr.Service) error {
+	return u.onHandle(func(s *mgr.Service) error {
 		if _, err := s.Control(svc.Stop); err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
 			return err
 		}
