@@ -565,7 +565,7 @@ _FORGIVEN = _ranges(
     (0x2010, 0x2015), (0x2053, 0x2053), (0x207B, 0x207B), (0x208B, 0x208B), (0x2212, 0x2212),
     (0x2E17, 0x2E17), (0x2E1A, 0x2E1A), (0x2E3A, 0x2E3B), (0x2E40, 0x2E40), (0x2E5D, 0x2E5D),
     (0x301C, 0x301C), (0x3030, 0x3030), (0x30A0, 0x30A0), (0xFE31, 0xFE32), (0xFE58, 0xFE58),
-    (0xFE63, 0xFE63), (0xFF0D, 0xFF0D), (0x10D6E, 0x10D6E), (0x10EAD, 0x10EAD),
+    (0xFE63, 0xFE63), (0xFF0D, 0xFF0D), (0x10EAD, 0x10EAD),
     (0xAD, 0xAD), (0x180E, 0x180E), (0xFEFF, 0xFEFF), (0x200B, 0x200F), (0x202A, 0x202E),
     (0x2060, 0x206F),
 )
@@ -2272,10 +2272,12 @@ class Licence:
         return frozenset(self._card.features if self._card else ())
 
     def has(self, feature: str) -> bool:
+        """Whether the card grants this feature."""
         return feature in self.features
 
     @property
     def tier(self) -> str:
+        """The card's tier, or ""."""
         return self._card.tier if self._card else ""
 
     @property
@@ -2295,6 +2297,7 @@ class Licence:
 
     @property
     def card_id(self) -> str:
+        """The card's name on the server; not the card key."""
         return self._card.id if self._card else ""
 
     @property
@@ -2304,6 +2307,7 @@ class Licence:
 
     @property
     def account_id(self) -> str:
+        """The owner's account, or ""."""
         return self._verdict.sub if self._verdict else ""
 
 
@@ -2424,6 +2428,7 @@ class Client:
 
     @property
     def signed_in(self) -> bool:
+        """Whether there is a sign-in that may be used."""
         with self._lock:
             return self._sign_in is not None
 
@@ -2537,8 +2542,10 @@ class Client:
                 runner = self._runner
             if runner is not None:
                 runner.finish()
-        if answer.act != "stop" or answer.verdict.code not in ("valid", "device_unbound"):
+        if answer.act != "stop" or answer.verdict.code not in _UNBOUND:
             raise self._refusal(answer)
+        with self._lock:
+            self._current = None
 
     def check_lease(self) -> str:
         """Judges the kept lease now, without the network: "" if it is good, else the reason."""
@@ -2552,8 +2559,18 @@ class Client:
 
     @property
     def state(self) -> State:
+        """How things stand now."""
         with self._lock:
             return self._standing
+
+    @property
+    def fingerprint(self) -> str:
+        """The name that this computer would be bound under (§4), for support; "" if fewer than two
+        of its parts can be read. It proves nothing."""
+        try:
+            return _fingerprint(_parts(self._device_facts()))
+        except ValueError:
+            return ""
 
     @property
     def device_key(self) -> str:
@@ -2932,14 +2949,15 @@ class Client:
             if act == "run" and (verdict.ep, verdict.seq) < self._ordered and not unbinding:
                 act = "wait"  # signed before the order that was obeyed meanwhile
             if unbinding and act == "run":
-                act = "stop"
+                act = "stop"  # done as asked
             state = state._replace(moment=self._time.moment, seq=verdict.seq,
                                    seen=0 if new_epoch else state.seen,
                                    pending=None if done else state.pending)
             if act == "run":
                 return state._replace(lease=token, refusal=None)
             if act == "stop" and not by_key:
-                return state._replace(lease=None, refusal=token)
+                wanted = unbinding and verdict.code in _UNBOUND
+                return state._replace(lease=None, refusal=None if wanted else token)
             return state
 
         with self._lock:
@@ -3056,6 +3074,7 @@ class Client:
             return order
 
 
+_UNBOUND = ("valid", "device_unbound")
 _LOCAL_REASONS = ("no_lease", "lease_expired", "clock_back", "device_changed")
 
 

@@ -30,6 +30,8 @@ import hashlib
 import os
 import sys
 import threading
+from datetime import datetime
+from typing import Optional
 
 import goldfish
 
@@ -59,7 +61,7 @@ def say(*words: str) -> None:
     show("GOLDFISH " + " ".join(words))
 
 
-def when(moment) -> str:
+def when(moment: Optional[datetime]) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else "never"
 
 
@@ -146,10 +148,14 @@ def card_key(options: argparse.Namespace) -> str:
     return input("卡密 Card key: ").strip()
 
 
+def begin(client: goldfish.Client, options: argparse.Namespace, typed: Optional[str] = None) -> goldfish.Licence:
+    return client.start(typed, replace=options.replace, push=not options.no_push,
+                        on_notice=show_notice, on_state=show_state)
+
+
 def start(client: goldfish.Client, options: argparse.Namespace) -> goldfish.Licence:
-    callbacks = dict(on_notice=show_notice, on_state=show_state, push=not options.no_push)
     try:
-        return client.start(**callbacks)  # 本机已有授权：无需登录（licensed already: no sign-in)
+        return begin(client, options)  # 本机已有授权：无需登录（licensed already: no sign-in）
     except (goldfish.NoLicence, goldfish.Refused) as problem:
         if problem.code in ("clock_back", "lease_expired", "device_changed"):
             raise  # 需要联网，换卡密无用（going online helps, another card key does not）
@@ -157,7 +163,7 @@ def start(client: goldfish.Client, options: argparse.Namespace) -> goldfish.Lice
         if not typed:
             raise
     sign_in(client, options)
-    licence = client.start(typed, replace=options.replace, **callbacks)
+    licence = begin(client, options, typed)
     say("activated", "card=" + licence.card_id, "device=" + licence.device_id)
     return licence
 

@@ -141,6 +141,10 @@ class Calls(Case):
         client.activate(CARD_KEY)
         self.assertEqual(self.server.requests[-1].json["device_info"]["cpu_id"], "mine")
         self.assertEqual(client.check_lease(), "")
+        self.assertRegex(client.fingerprint, r"\A[0-9a-f]{32}\Z")
+        self.assertNotEqual(client.fingerprint, self.client().fingerprint)
+        self.assertEqual(self.client().fingerprint, "d48ea1ea6b2cd331adb54bb8513bb175")
+        self.assertEqual(self.client(device_info={"cpu_id": "mine"}).fingerprint, "")
 
     def test_what_the_licence_tells(self):
         licence = self.licensed().licence
@@ -307,6 +311,18 @@ class Acts(Case):
         self.assertEqual(request.json["card_id"], CARD)
         self.assertEqual(client.check_lease(), "no_lease")
         self.assertFalse(client.licence.running)
+        with self.assertRaises(goldfish.NoLicence) as caught:
+            self.restarted(client).start()  # ended as wished: nothing to reproach
+        self.assertEqual(caught.exception.code, "no_lease")
+
+    def test_unbind_while_running(self):
+        stops = []
+        client = self.client()
+        client.start(CARD_KEY, push=False, on_stop=stops.append)
+        self.says("stop", "device_unbound")
+        client.unbind()
+        self.assertEqual([reason.code for reason in stops], ["device_unbound"])
+        self.assertFalse(client._runner.alive)
 
     def test_unbind_refused(self):
         client = self.licensed()
@@ -320,6 +336,7 @@ class Acts(Case):
         client = self.licensed()
         client.unbind()  # answered with run and valid
         self.assertEqual(client.check_lease(), "no_lease")
+        self.assertEqual(client._kept_refusal(), ("", ""))
 
     def test_idempotency_mismatch_frees_the_next_try(self):
         self.server.respond = lambda request: problem(422, "idempotency_mismatch", "x")
