@@ -13,7 +13,8 @@ const queries = new QueryClient({
     queries: {
       staleTime: 5_000,
       // What the server refused stays refused; what did not arrive may arrive the next time.
-      retry: (count, cause) => count < 2 && cause instanceof Fault && (cause.status === 0 || cause.status >= 502),
+      retry: (count, cause) => count < 2 && cause instanceof Fault && [0, 502, 504].includes(cause.status),
+      retryDelay: (count) => 500 * 2 ** count,
       refetchOnWindowFocus: true,
     },
     mutations: { retry: false },

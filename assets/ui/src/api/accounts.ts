@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { call, type Page } from './call'
+import { page } from './call'
 import type { components } from './types'
 
 export type Account = components['schemas']['Account']
@@ -14,7 +14,7 @@ export interface AccountFilter {
 export function useAccounts(filter: AccountFilter) {
   return useQuery({
     queryKey: ['accounts', 'list', filter],
-    queryFn: ({ signal }) => call<Page<Account>>('/accounts', { query: { ...filter }, signal }),
+    queryFn: ({ signal }) => page<Account>('/accounts', { ...filter }, signal),
     placeholderData: (before) => before,
   })
 }

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { VendorText } from './apps'
-import { call, type Page } from './call'
+import { call, page } from './call'
 import type { components } from './types'
 
 export type Announcement = components['schemas']['Announcement']
@@ -20,7 +20,7 @@ export interface AnnouncementDraft {
 export function useAnnouncements(filter: { cursor?: string; limit?: number }) {
   return useQuery({
     queryKey: ['announcements', 'list', filter],
-    queryFn: ({ signal }) => call<Page<Announcement>>('/announcements', { query: { ...filter }, signal }),
+    queryFn: ({ signal }) => page<Announcement>('/announcements', { ...filter }, signal),
     placeholderData: (before) => before,
   })
 }

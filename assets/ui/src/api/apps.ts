@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { call, type Page } from './call'
+import { call, page } from './call'
 import type { components } from './types'
 
 export type App = components['schemas']['App']
@@ -19,7 +19,7 @@ export interface AppChange {
 export function useApps() {
   return useQuery({
     queryKey: ['apps', 'list'],
-    queryFn: ({ signal }) => call<Page<App>>('/apps', { query: { limit: 200 }, signal }),
+    queryFn: ({ signal }) => page<App>('/apps', { limit: 200 }, signal),
   })
 }
 

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { call, type Page } from './call'
+import { call, page } from './call'
 import type { Job } from './jobs'
 import type { components } from './types'
 
@@ -25,7 +25,7 @@ export interface BatchFilter {
 export function useBatches(filter: BatchFilter) {
   return useQuery({
     queryKey: ['batches', 'list', filter],
-    queryFn: ({ signal }) => call<Page<Batch>>('/batches', { query: { ...filter }, signal }),
+    queryFn: ({ signal }) => page<Batch>('/batches', { ...filter }, signal),
     placeholderData: (before) => before,
   })
 }

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { call, request, type Page } from './call'
+import { call, page, request } from './call'
 import { download } from './download'
 import type { components } from './types'
 
@@ -25,7 +25,7 @@ export interface CardFilter {
 export function useCards(filter: CardFilter) {
   return useQuery({
     queryKey: ['cards', 'list', filter],
-    queryFn: ({ signal }) => call<Page<Card>>('/cards', { query: { ...filter }, signal }),
+    queryFn: ({ signal }) => page<Card>('/cards', { ...filter }, signal),
     placeholderData: (before) => before,
   })
 }

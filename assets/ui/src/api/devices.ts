@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { call, type Page } from './call'
+import { call, page } from './call'
 import type { components } from './types'
 
 export type Device = components['schemas']['Device']
@@ -15,7 +15,7 @@ export interface DeviceFilter {
 export function useDevices(filter: DeviceFilter) {
   return useQuery({
     queryKey: ['devices', 'list', filter],
-    queryFn: ({ signal }) => call<Page<Device>>('/devices', { query: { ...filter }, signal }),
+    queryFn: ({ signal }) => page<Device>('/devices', { ...filter }, signal),
     placeholderData: (before) => before,
   })
 }

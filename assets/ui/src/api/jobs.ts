@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { call, type Page } from './call'
+import { call, page } from './call'
 import type { components } from './types'
 
 export type Job = components['schemas']['Job']
@@ -7,7 +7,7 @@ export type Job = components['schemas']['Job']
 export function useJobs(filter: { cursor?: string; limit?: number }) {
   return useQuery({
     queryKey: ['jobs', 'list', filter],
-    queryFn: ({ signal }) => call<Page<Job>>('/jobs', { query: { ...filter }, signal }),
+    queryFn: ({ signal }) => page<Job>('/jobs', { ...filter }, signal),
     placeholderData: (before) => before,
     refetchInterval: (query) => (query.state.data?.items.some((job) => job.state === 'running') ? 3000 : false),
   })

@@ -113,7 +113,6 @@ export interface components {
       created_at: string
       published_at: string | null
       expires_at: string | null
-      delivered: number
     }
     Job: {
       id: string

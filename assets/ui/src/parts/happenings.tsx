@@ -16,7 +16,7 @@ export function Happenings({ events }: { events: LogEvent[] }) {
   const format = useFormat()
   return (
     <ul className="happenings">
-      {events.map((event) => {
+      {events.map((event, place) => {
         const reason = event.args?.['reason']
         const notes = [
           text.events.by(actorName(event.actor, text.events.actor)),
@@ -24,7 +24,8 @@ export function Happenings({ events }: { events: LogEvent[] }) {
           typeof reason === 'string' && reason ? text.events.reason(reason) : '',
         ]
         return (
-          <li key={event.seq}>
+          // Events out of a card's own history have no number.
+          <li key={event.seq || `${event.time} ${place}`}>
             <Dot mood={moods[event.level] ?? 'calm'} />
             <span>{wordOf(text.events.kinds, event.kind)}</span>
             <time dateTime={event.time} title={format.dateTime(event.time)}>

@@ -44,7 +44,7 @@ export default function Accounts() {
         </div>
         <Loaded query={query}>
           {(page) =>
-            page.items.length === 0 ? (
+            page.items.length === 0 && !page.next ? (
               <Nothing
                 title={filtered ? words.noneFound : words.empty}
                 hint={filtered ? words.noneFoundHint : words.emptyHint}

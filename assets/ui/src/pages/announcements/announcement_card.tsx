@@ -44,12 +44,6 @@ export function AnnouncementCard({ item, edit }: { item: Announcement; edit: () 
             <dd>{format.dateTime(item.expires_at)}</dd>
           </div>
         )}
-        {item.state !== 'draft' && (
-          <div>
-            <dt>{words.delivered}</dt>
-            <dd>{format.number(item.delivered)}</dd>
-          </div>
-        )}
       </dl>
     </li>
   )

@@ -63,7 +63,7 @@ export function Connect({ app, generate }: { app: App; generate: () => void }) {
                 <div>
                   <h3>{words.step3}</h3>
                   <p className="soft">{words.step3Hint}</p>
-                  <CodeBlock name={words.commands} code={sample.command} />
+                  <CodeBlock name={words.commands} code={`${sample.command} --register\n${sample.command}`} />
                   {app.cards.unused === 0 && mayGenerate && (
                     <p>
                       <button type="button" className="link-button" onClick={generate}>

@@ -49,7 +49,7 @@ export default function Devices() {
         </div>
         <Loaded query={query}>
           {(page) =>
-            page.items.length === 0 ? (
+            page.items.length === 0 && !page.next ? (
               <NoDevices filtered={Boolean(filters.app || filters.online)} clear={() => setFilters({ app: '', online: '' })} />
             ) : (
               <>

@@ -37,7 +37,7 @@ export function PasswordForm({ user, submitText, done, size = 'middle' }: Passwo
       form.resetFields()
       done()
     } catch (refusal) {
-      setCause(showFaults(form, ['old_password', 'new_password'], refusal))
+      setCause(showFaults(form, ['old_password', 'new_password'], refusal, { password: 'new_password' }))
     } finally {
       setBusy(false)
     }

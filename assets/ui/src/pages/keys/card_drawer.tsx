@@ -56,7 +56,7 @@ function Card({ card }: { card: CardDetail }) {
       </section>
       <section>
         <h2 className="sheet-title">{words.history}</h2>
-        {card.history.length === 0 ? <p className="soft">{words.noHistory}</p> : <Happenings events={card.history} />}
+        {card.history.length === 0 ? <p className="soft">{words.noHistory}</p> : <Happenings events={[...card.history].reverse()} />}
       </section>
     </div>
   )

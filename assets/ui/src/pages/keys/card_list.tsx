@@ -58,7 +58,7 @@ export function CardList({ appId, generate }: CardListProps) {
       <CardFilters appId={appId} filters={filters} change={narrowTo} find={find} />
       <Loaded query={query}>
         {(page) =>
-          page.items.length === 0 ? (
+          page.items.length === 0 && !page.next ? (
             <EmptyCards
               filtered={filtered}
               clear={() => {

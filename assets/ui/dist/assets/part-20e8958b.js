@@ -1,1 +1,0 @@
-import{r as e,t}from"./part-d50240cb.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};
