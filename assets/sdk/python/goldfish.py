@@ -996,6 +996,14 @@ class _Keys:
         form = '{"alg":"EdDSA","kid":"%s","typ":"%s"}'
         return {_b64u((form % (kid, typ)).encode("ascii")): raw for kid, raw in self._by_kid.items()}
 
+    def kid_of(self, token: str) -> str:
+        """Which key a stored token names; "" for none that is pinned."""
+        head = token.split(".")[0]
+        for kid, raw in self._by_kid.items():
+            if any(self.headers(typ).get(head) == raw for typ in (_VERDICT, _ORDER, _LEASE)):
+                return kid
+        return ""
+
     def open(self, token: str, typ: str, limit: int = _TOKEN_LIMIT) -> Dict[str, Any]:
         """Checks 1–3 of §8 and ``v``: the payload of a token that belongs in the place of typ."""
         parts = token.split(".") if len(token) <= limit else []
@@ -2067,10 +2075,12 @@ class _Socket:
                 if opcode == _TEXT:
                     return payload
                 if opcode == _PING:
-                    self._send_frame(_PONG, payload)
+                    with contextlib.suppress(OSError):  # what came with it is still to be read
+                        self._send_frame(_PONG, payload)
                 if opcode == _CLOSE:
                     code = _close_code(payload)
-                    self._send_frame(_CLOSE, payload[:2])
+                    with contextlib.suppress(OSError):
+                        self._send_frame(_CLOSE, payload[:2])
                     raise _SocketEnd(code, "closed by the server")
             self._read_more(deadline)
 
@@ -3024,6 +3034,9 @@ class Client:
         cursor = ""
         for _ in range(20):
             query = {"app_id": self.app_id, "after": str(after), "limit": "20"}
+            kid = self._signer()
+            if kid:
+                query["kid"] = kid
             if cursor:
                 query["cursor"] = cursor
             path = "/api/v1/announcements?" + urllib.parse.urlencode(query)
@@ -3043,6 +3056,12 @@ class Client:
             if not cursor:
                 break
         return [found[seq] for seq in sorted(found) if seq > after]
+
+    def _signer(self) -> str:
+        """The kid of the pinned key that the server signs with for this client, "" if not known."""
+        with self._lock:
+            token = self._state.lease or self._state.refusal or ""
+        return self._keys.kid_of(token)
 
     def _take_notice(self, notice: Notice, show: Callable[[Notice], None]) -> bool:
         """Shows a checked notice once: False if it was seen before. No lock is held meanwhile."""
@@ -3407,16 +3426,21 @@ class _Runner:
         client = self._client
         notice = _check_notice(client._keys, token, client.app_id, client.lang)
         if self._on_notice is not None and client._take_notice(notice, self._show):
-            link.send({"type": "ack", "seq": notice.seq})
+            self._ack(link, notice.seq)
 
     def _ordered(self, link: _Socket, token: str) -> None:
         order = self._client._take_order(token)
         if order is None:
             return
-        link.send({"type": "ack", "seq": order.seq})
         if order.act in ("stop", "hold"):
             self._client._stand(order.act, order.code, online=True)
         self.ask_beat(self._world.uniform(0, min(order.spread, 3600)))
+        self._ack(link, order.seq)
+
+    @staticmethod
+    def _ack(link: _Socket, seq: int) -> None:
+        with contextlib.suppress(OSError):  # what came before the line broke is still to be read
+            link.send({"type": "ack", "seq": seq})
 
 
 def _message(data: bytes) -> Dict[str, Any]:

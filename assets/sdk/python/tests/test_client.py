@@ -6,6 +6,7 @@ import threading
 import time
 import unittest
 from datetime import datetime, timezone
+from unittest import mock
 
 from kit import (
     APP, CARD, CARD_KEY, DAY, NOW, OTHER_APP, PATIENCE, SIGNING, STANDBY, Case, World, eventually, goldfish, kid,
@@ -816,6 +817,7 @@ class Pushing(Started):
         self.assertEqual([notice.seq for notice in self.notices], [1, 2])
         fetched = self.server.calls("announcements")
         self.assertEqual((fetched[0].query["app_id"], fetched[0].query["after"]), ([APP], ["0"]))
+        self.assertEqual(fetched[0].query["kid"], [kid(SIGNING)])  # a key that this client trusts
         self.beat(client)
         self.assertEqual(len(self.server.calls("announcements")), len(fetched))  # nothing new to fetch
         self.server.claims = {"news": 3}
@@ -846,6 +848,21 @@ class Pushing(Started):
         self.assertIsNone(client._state.lease)
         eventually(lambda: client._runner._closing, "the end")
         self.assertEqual(len(self.stops), 1)
+
+    def test_an_order_on_a_connection_that_ends_with_it(self):
+        """The server closes right behind the order: it is obeyed all the same."""
+        client = self.connected()
+        peer = self.peers[-1]
+        self.says("stop", "card_disabled", seq=42)
+        with mock.patch.object(goldfish._Socket, "send", side_effect=BrokenPipeError), \
+                mock.patch.object(goldfish._Socket, "_send_frame", side_effect=BrokenPipeError):
+            peer.frame(9, b"ping")
+            self.push(self.notice(7))
+            self.push(self.order(client))
+            peer.close(4403)
+            self.stopped("card_disabled")
+        self.assertEqual([notice.seq for notice in self.notices], [7])
+        self.assertIsNone(client._state.lease)
 
     def test_a_stopped_client_that_starts_again_asks_about_its_card(self):
         client = self.connected()

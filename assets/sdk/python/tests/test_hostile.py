@@ -192,6 +192,21 @@ class Answers(Case):
             with self.subTest(size=size):
                 self.refused(pad)
 
+    def test_one_byte_too_long(self):
+        """64 KiB are an answer, one byte more is none, however good its verdict."""
+        client = self.licensed()
+
+        def respond(request):
+            status, answer = self.server.honest(request)
+            data = compact(answer)
+            return status, data[:-1] + b" " * (size - len(data)) + b"}"
+        self.server.respond = respond
+        size = 65536
+        client.verify()
+        size = 65537
+        with self.assertRaises(goldfish.Unverifiable):
+            client.verify()
+
     def test_huge_token(self):
         def sign(claims):
             return token(dict(claims, padding="x" * 4096))
