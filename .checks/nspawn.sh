@@ -127,6 +127,13 @@ same_unit() {
 }
 refused_to_others() { ! inside setpriv --reuid=nobody --regid=nogroup --clear-groups /usr/local/bin/goldfish service stop && healthy; }
 stays_stopped() { ! within 4 healthy && [ "$(prop ActiveState)" = inactive ]; }
+roots_files() { # as a restore by root leaves them
+	goldfish service stop &&
+		inside sh -c 'chown root:root /var/lib/goldfish/* /etc/goldfish/*' &&
+		goldfish service start && healthy &&
+		[ -z "$(inside find /var/lib/goldfish /etc/goldfish -user root)" ]
+}
+not_taken() { ! inside /root/goldfish service install --data /etc/systemd && [ "$(inside stat -c %U /etc/systemd)" = root ]; }
 gone() { [ "$(prop LoadState)" = not-found ] && ! inside test -e /etc/systemd/system/goldfish.service; }
 data_stays() { [ -n "$(inside ls -A /var/lib/goldfish)" ] && [ -n "$(inside ls -A /etc/goldfish)" ]; }
 
@@ -164,6 +171,8 @@ check 'the key is outside the data folder, 0600' key_apart
 check 'it can gain no rights' no_more_rights
 for n in first second third; do check "after the $n kill -9 it is back within 5 s" back_after_kill; done
 check 'restart' new_process goldfish service restart
+check 'files that root put there become its own' roots_files
+check 'a folder with other things is not taken' not_taken
 check 'others may not stop it' refused_to_others
 check 'stop' goldfish service stop
 check 'it stays stopped' stays_stopped

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kardianos/service"
@@ -27,6 +28,7 @@ var (
 	ErrUnsupported  = errors.New("daemon: this system has no service system that is supported")
 	ErrNotInstalled = errors.New("daemon: not installed")
 	ErrBadUnit      = errors.New("daemon: the unit cannot be installed as described")
+	ErrForeign      = errors.New("daemon: the folder holds something else")
 )
 
 // Unit describes what is installed.
@@ -37,6 +39,7 @@ type Unit struct {
 	Args    []string // of the program; "serve", "--data", …
 	DataDir string   // absolute; the service owns it
 	KeyDir  string   // absolute, outside DataDir; the service owns it
+	Others  []string // more folders that the service owns, such as that of the logs; absolute
 	Program string   // absolute; empty: the running executable
 }
 
@@ -188,14 +191,15 @@ func (u Unit) check() error {
 	switch {
 	case u.Name == "" || name != "" || u.Name[0] == '-':
 		return fmt.Errorf("%w: name %q", ErrBadUnit, u.Name)
-	case !filepath.IsAbs(u.DataDir):
-		return fmt.Errorf("%w: data folder %q is not absolute", ErrBadUnit, u.DataDir)
-	case !filepath.IsAbs(u.KeyDir):
-		return fmt.Errorf("%w: key folder %q is not absolute", ErrBadUnit, u.KeyDir)
 	case within(u.KeyDir, u.DataDir):
 		return fmt.Errorf("%w: the key folder %q lies in the data folder", ErrBadUnit, u.KeyDir)
 	}
-	for _, text := range append([]string{u.Title, u.About, u.DataDir, u.KeyDir, u.Program}, u.Args...) {
+	for _, dir := range u.folders() {
+		if !filepath.IsAbs(dir) || dir == filepath.Dir(dir) {
+			return fmt.Errorf("%w: %q is no folder for a service", ErrBadUnit, dir)
+		}
+	}
+	for _, text := range slices.Concat([]string{u.Title, u.About, u.Program}, u.folders(), u.Args) {
 		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return fmt.Errorf("%w: control character in %q", ErrBadUnit, text)
 		}
@@ -204,6 +208,21 @@ func (u Unit) check() error {
 		}
 	}
 	return nil
+}
+
+// folders are all that the service owns. What lies in the data folder anyway is
+// not named again.
+func (u Unit) folders() []string {
+	dirs := []string{u.DataDir, u.KeyDir}
+	for _, dir := range u.Others {
+		if !within(dir, u.DataDir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	for i, dir := range dirs {
+		dirs[i] = filepath.Clean(dir)
+	}
+	return dirs
 }
 
 // within tells whether path is dir or below it.

@@ -56,7 +56,7 @@ func (u Unit) status() (Status, error) {
 // register writes the property list again if there is one: launchd reads it when
 // the service is started next. The service runs as root, which the folders suit.
 func (u Unit) register(was Status) (bool, error) {
-	for _, dir := range []string{u.DataDir, u.KeyDir} {
+	for _, dir := range u.folders() {
 		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
 			return false, err
 		}

@@ -7,9 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/kardianos/service"
 )
@@ -89,11 +90,7 @@ func (u Unit) register(was Status) (bool, error) {
 	if err := u.ensureAccount(); err != nil {
 		return false, err
 	}
-	dirs := []string{u.KeyDir}
-	if !strings.HasPrefix(path.Clean(u.DataDir), stateRoot+"/") {
-		dirs = append(dirs, u.DataDir) // else systemd makes it
-	}
-	for _, dir := range dirs {
+	for _, dir := range u.folders() {
 		if err := u.own(dir); err != nil {
 			return false, err
 		}
@@ -135,23 +132,30 @@ func (u Unit) ensureAccount() error {
 	return err
 }
 
-// own makes dir and gives it to the account alone. What lies in it already is
-// left as it is.
+// own makes dir and gives it to the account alone; what lies in it follows at the
+// next start (unit.go). A folder that holds things, has another owner and does not
+// bear the service's name is not taken.
 func (u Unit) own(dir string) error {
 	account, err := user.Lookup(u.Name)
 	if err != nil {
 		return err
 	}
-	uid, err := strconv.Atoi(account.Uid)
+	uid, uerr := strconv.Atoi(account.Uid)
+	gid, gerr := strconv.Atoi(account.Gid)
+	if err := errors.Join(uerr, gerr, os.MkdirAll(dir, 0o700)); err != nil {
+		return err
+	}
+	names, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	gid, err := strconv.Atoi(account.Gid)
+	info, err := os.Stat(dir)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	if len(names) > 0 && owner != uid && filepath.Base(dir) != u.Name {
+		return fmt.Errorf("%w: %s", ErrForeign, dir)
 	}
 	return errors.Join(os.Chown(dir, uid, gid), os.Chmod(dir, 0o700))
 }

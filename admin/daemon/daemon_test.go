@@ -24,6 +24,7 @@ func TestUnitText(t *testing.T) {
 	elsewhere := sample()
 	elsewhere.Title = "100% Goldfish"
 	elsewhere.DataDir = `/srv/my "gold" fish`
+	elsewhere.Others = []string{"/var/log/goldfish/", elsewhere.DataDir + "/logs", "/var/lib/goldfish logs"}
 	elsewhere.Program = "/opt/gold fish/$bin/goldfish"
 	elsewhere.Args = []string{"serve", "--data", elsewhere.DataDir, "--name", `50% of $HOME \n`, ""}
 	for file, u := range map[string]Unit{"usual.service": sample(), "elsewhere.service": elsewhere} {
@@ -57,6 +58,11 @@ func TestCheckRefuses(t *testing.T) {
 		"an option as name":    func(u *Unit) { u.Name = "-goldfish" },
 		"relative data":        func(u *Unit) { u.DataDir = "data" },
 		"relative key":         func(u *Unit) { u.KeyDir = "key" },
+		"relative other":       func(u *Unit) { u.Others = []string{"logs"} },
+		"all as data":          func(u *Unit) { u.DataDir = "/" },
+		"all as key":           func(u *Unit) { u.KeyDir = "/etc/.." },
+		"all as other":         func(u *Unit) { u.Others = []string{"/"} },
+		"second line in other": func(u *Unit) { u.Others = []string{"/a\nUser=root"} },
 		"key in data":          func(u *Unit) { u.KeyDir = "/var/lib/goldfish/key" },
 		"key beside, but in":   func(u *Unit) { u.KeyDir = "/var/lib/x/../goldfish" },
 		"second line in title": func(u *Unit) { u.Title = "a\nExecStartPre=/bin/evil" },

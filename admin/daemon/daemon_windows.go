@@ -146,7 +146,7 @@ func (u Unit) registered() (program string, boot bool) {
 }
 
 func (u Unit) register(was Status) (bool, error) {
-	for _, dir := range []string{u.DataDir, u.KeyDir} {
+	for _, dir := range u.folders() {
 		if err := u.own(dir); err != nil {
 			return false, fmt.Errorf("folder %s: %w", dir, err)
 		}
@@ -202,8 +202,12 @@ func (u Unit) update(s *mgr.Service) (bool, error) {
 }
 
 // own makes dir, and leaves it to the system, the administrators and the
-// service's account alone.
+// service's account alone. To a folder that is there already the account is only
+// added.
 func (u Unit) own(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return u.letIn(dir)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -218,6 +222,35 @@ func (u Unit) own(dir string) error {
 	}
 	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
+}
+
+func (u Unit) letIn(dir string) error {
+	sid, err := windows.StringToSid(u.sid())
+	if err != nil {
+		return err
+	}
+	sd, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return err
+	}
+	old, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	dacl, err := windows.ACLFromEntries([]windows.EXPLICIT_ACCESS{{
+		AccessPermissions: windows.GENERIC_ALL,
+		AccessMode:        windows.GRANT_ACCESS,
+		Inheritance:       windows.SUB_CONTAINERS_AND_OBJECTS_INHERIT,
+		Trustee: windows.TRUSTEE{
+			TrusteeForm:  windows.TRUSTEE_IS_SID,
+			TrusteeType:  windows.TRUSTEE_IS_USER,
+			TrusteeValue: windows.TrusteeValueFromSID(sid),
+		},
+	}}, old)
+	if err != nil {
+		return err
+	}
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
 
 func (u Unit) onHandle(do func(*mgr.Service) error) error {

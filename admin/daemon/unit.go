@@ -1,9 +1,6 @@
 package daemon
 
-import (
-	"path"
-	"strings"
-)
+import "strings"
 
 // stateRoot is where systemd makes and owns a service's data folder itself.
 const stateRoot = "/var/lib"
@@ -41,13 +38,16 @@ func (u Unit) systemdUnit() string {
 	line("LimitNOFILE=65536")
 	line("")
 	line("# What it may write to. The machine key is not in the folder that people copy.")
-	if dir, ok := strings.CutPrefix(path.Clean(u.DataDir), stateRoot+"/"); ok {
-		line("StateDirectory=", quoted(dir))
-		line("StateDirectoryMode=0700")
-	} else {
-		line("ReadWritePaths=", quoted(u.DataDir))
+	for _, dir := range u.folders() {
+		if state, ok := strings.CutPrefix(dir, stateRoot+"/"); ok {
+			line("StateDirectory=", quoted(state))
+		} else {
+			line("ReadWritePaths=", quoted(dir))
+		}
 	}
-	line("ReadWritePaths=", quoted(u.KeyDir))
+	line("StateDirectoryMode=0700")
+	line("# Files that root put there, as in a restore, become the service's own. Links are not followed.")
+	line("ExecStartPre=+", command(append([]string{"/bin/chown", "-Rh", u.Name + ":" + u.Name, "--"}, u.folders()...)))
 	line("")
 	b.WriteString(hardening)
 	line("")
