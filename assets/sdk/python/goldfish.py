@@ -3161,20 +3161,21 @@ class _Runner:
             self._failed()
         else:
             self._answered(answer)
-        self._threads.append(threading.Thread(target=self._keep, name="goldfish-keeper", daemon=True))
-        if self._push:
-            self._threads.append(threading.Thread(target=self._listen, name="goldfish-push", daemon=True))
-        state = self._client.state
-        self._tell(self._on_state, state)
-        for thread in self._threads:
-            thread.start()
+        self._tell(self._on_state, self._client.state)
+        with self._wake:
+            if self._closing:
+                return
+            work = [("goldfish-keeper", self._keep)] + [("goldfish-push", self._listen)] * self._push
+            for name, target in work:
+                self._threads.append(threading.Thread(target=target, name=name, daemon=True))
+                self._threads[-1].start()
 
     def stop(self) -> None:
         """Ends both threads and waits for them, but for the one that asks. A callback that does not
         return is left behind after a while, for the program must be able to end."""
         self.finish()
         for thread in self._threads:
-            if thread is not threading.current_thread() and thread.ident is not None:
+            if thread is not threading.current_thread():
                 thread.join(10)
                 if thread.is_alive():
                     _log.warning("%s is still in a callback of the program", thread.name)

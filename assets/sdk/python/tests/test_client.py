@@ -681,6 +681,13 @@ class Ending(Started):
         self.advance(300)
         eventually(lambda: not self.threads(), "both threads' end")
 
+    def test_close_while_starting(self):
+        """From the very first callback, before the threads are there."""
+        client = self.client()
+        client.start(CARD_KEY, push=True, on_state=lambda state: client.close())
+        self.assertEqual(self.threads(), [])
+        self.assertFalse(client.licence.running)
+
     def test_wait_returns_on_close(self):
         client = self.client()
         licence = self.start(client, card_key=CARD_KEY)

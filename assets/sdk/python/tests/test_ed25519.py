@@ -98,6 +98,16 @@ class Pure(unittest.TestCase):
             self.assertIsNone(goldfish._negated_window(public), text)
             self.assertFalse(goldfish._verify(public, b"anything", bytes([1]) + bytes(63)), text)
 
+    def test_one_form_for_each_key(self):
+        """y + p names the same point as y, where it still fits into 255 bits: not a key's form."""
+        tried = 0
+        for y in range(2, 19):
+            for sign in (0, 1 << 255):
+                if goldfish._negated_window((y | sign).to_bytes(32, "little")) is not None:
+                    tried += 1
+                    self.assertIsNone(goldfish._negated_window((y + goldfish._P | sign).to_bytes(32, "little")), y)
+        self.assertGreater(tried, 0)
+
     def test_keys_off_the_curve(self):
         self.assertIsNone(goldfish._negated_window((2).to_bytes(32, "little")))
 

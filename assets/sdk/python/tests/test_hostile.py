@@ -223,9 +223,11 @@ class Answers(Case):
 
     def test_compressed_answer(self):
         def encode(server):
-            def write(out):
-                out.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
-            server.respond = lambda request: write
+            def respond(request):
+                data = compact(server.honest(request)[1])
+                return lambda out: out.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+            server.respond = respond
         self.refused(encode)
 
     def test_nested_and_doubled_json(self):
