@@ -46,8 +46,6 @@ func benchOpen(b *testing.B, tables ...*store.Table[benchRow]) *storetest.File {
 	for _, t := range tables {
 		benchFill(b, db, t, benchRows)
 	}
-	b.ReportAllocs()
-	b.ResetTimer()
 	return db
 }
 
@@ -94,6 +92,7 @@ func BenchmarkWrite(b *testing.B) {
 		for _, callers := range []int{1, 64, 1000} {
 			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) {
 				db := benchOpen(b, t)
+				b.ResetTimer()
 				before := db.Stats().Commits.Load()
 				var next atomic.Int64
 				var wg sync.WaitGroup
@@ -121,6 +120,8 @@ func BenchmarkRead(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			db := benchOpen(b, t)
+			b.ReportAllocs()
+			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				hot := rand.NewZipf(rand.New(rand.NewPCG(1, rand.Uint64())), 1.1, 1, benchRows-1)
 				for pb.Next() {

@@ -53,7 +53,7 @@ func inspect(path string) (half bool, err error) {
 	if need := int64(m.size) * int64(m.pageSize); m.size > 1<<40 || info.Size() < need {
 		return false, fmt.Errorf("%w: %s has %d bytes of %d", ErrTruncated, path, info.Size(), need)
 	}
-	if m.freelist == 1<<64-1 { // ours always have one
+	if m.freelist == 1<<64-1 { // ours always have one; bbolt would write it out at once, whoever's the file is
 		return false, fmt.Errorf("%w: %s", ErrNotOurs, path)
 	}
 	if !m.rootFits(f) || !m.freelistFits(f) {

@@ -123,7 +123,6 @@ func (db *DB) load() error {
 	var version uint32
 	err := db.reading(func(tx *Tx) (err error) {
 		version, err = tx.identity()
-		db.bolt.NoFreelistSync = err != nil // it is ours: from here on it may be written
 		if err == nil && int(version) == len(db.opts.Schema.Migrations) {
 			err = tx.hasBuckets(db.opts.Schema)
 		}
