@@ -15,6 +15,8 @@ import (
 	"goldfish/store"
 )
 
+func init() { children["full"] = childFull }
+
 // limitFile bounds how long this process may make a file; 0 lifts that.
 func limitFile(bytes uint64) {
 	var l syscall.Rlimit
