@@ -7,16 +7,16 @@ import (
 
 // Announcement is what a vendor tells the customers of all or some apps.
 type Announcement struct {
-	ID          string      `json:"id"`
-	AppIDs      []string    `json:"app_ids" doc:"Empty: all apps"`
-	Type        string      `json:"type" enum:"notice,maintenance,release,security"`
-	Priority    string      `json:"priority" enum:"high,medium,low"`
+	ID          string   `json:"id"`
+	AppIDs      []string `json:"app_ids" doc:"Empty: all apps"`
+	Type        string   `json:"type" enum:"notice,maintenance,release,security"`
+	Priority    string   `json:"priority" enum:"high,medium,low"`
 	Title       web.Text `json:"title"`
 	Body        web.Text `json:"body"`
-	State       string      `json:"state" enum:"draft,published,withdrawn,expired"`
-	CreatedAt   web.Time    `json:"created_at"`
-	PublishedAt web.Time    `json:"published_at"`
-	ExpiresAt   web.Time    `json:"expires_at"`
+	State       string   `json:"state" enum:"draft,published,withdrawn,expired"`
+	CreatedAt   web.Time `json:"created_at"`
+	PublishedAt web.Time `json:"published_at"`
+	ExpiresAt   web.Time `json:"expires_at"`
 }
 
 // AnnouncementText is what a vendor writes.

@@ -15,8 +15,8 @@ import (
 // App is a desktop program that is sold by card key.
 type App struct {
 	ID          string       `json:"id" doc:"UUID; goes into the client" example:"3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e"`
-	Name        web.Text  `json:"name"`
-	Description web.Text  `json:"description"`
+	Name        web.Text     `json:"name"`
+	Description web.Text     `json:"description"`
 	State       string       `json:"state" enum:"enabled,disabled"`
 	CreatedAt   web.Time     `json:"created_at"`
 	Keys        []SigningKey `json:"keys" doc:"Newest first; the client trusts the current and the standby one"`

@@ -61,13 +61,7 @@ func Make(a *license.Authority, o license.Options, path string) (*Report, error)
 }
 
 func write(a *license.Authority, o license.Options, path string) (*Report, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	if _, err := os.Lstat(path); err == nil {
-		return nil, exists(path)
-	}
-	tmp, err := scratch(path)
+	tmp, err := prepare(path)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +80,20 @@ func write(a *license.Authority, o license.Options, path string) (*Report, error
 	return r, publish(tmp, path, r.SHA256)
 }
 
+// prepare makes the folder of a file that is to come, and gives a name for it until it is whole.
+func prepare(path string) (tmp string, err error) {
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), inherit(dir)); err != nil {
+			return "", err
+		}
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return "", exists(path)
+	}
+	return scratch(path)
+}
+
 func exists(path string) error { return fault.New(fault.Conflict, "backup_exists").With("path", path) }
 
 // scratch is a name beside path that nobody has.
@@ -99,7 +107,7 @@ func scratch(path string) (string, error) {
 
 // publish gives a checked file its name, unless that is taken, with its checksum beside it.
 func publish(tmp, path, sum string) error {
-	if err := writeChecksum(path, sum); err != nil {
+	if err := errors.Join(inherit(tmp), writeChecksum(path, sum)); err != nil {
 		return err
 	}
 	err := os.Link(tmp, path)
@@ -128,7 +136,7 @@ func writeChecksum(path, sum string) error {
 		return err
 	}
 	_, err = f.WriteString(sum + "  " + filepath.Base(path) + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close(), inherit(tmp)); err != nil {
 		return err
 	}
 	return os.Rename(tmp, checksumPath(path))
@@ -149,13 +157,7 @@ func explained(path string, err error) error {
 }
 
 func move(r *Report, path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if _, err := os.Lstat(path); err == nil {
-		return exists(path)
-	}
-	tmp, err := scratch(path)
+	tmp, err := prepare(path)
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,9 @@ func restore(path, file string, o license.Options) (*Restored, error) {
 	if r.Epoch, err = raise(tmp, now.above(r.Epoch), o); err != nil {
 		return nil, err
 	}
+	if err := inherit(tmp); err != nil {
+		return nil, err
+	}
 	out := &Restored{Report: *r, File: file}
 	out.Kept, err = now.replace(tmp, o.Clock())
 	return out, err

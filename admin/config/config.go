@@ -6,11 +6,12 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,12 +45,16 @@ type Serve struct {
 	APIListen     Listen     `name:"api-listen" env:"GOLDFISH_API_LISTEN" default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"客户端接口地址 · address of the client API (${default})"`
 	LogLevel      slog.Level `name:"log-level" env:"GOLDFISH_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"日志级别 · debug, info, warn or error (${default})"`
 	LogDir        string     `name:"log-dir" env:"GOLDFISH_LOG_DIR" placeholder:"DIR" help:"日志文件夹 · folder of app.log and error.log (logs in the data folder)"`
-	Rate          float64    `name:"rate" env:"GOLDFISH_RATE" default:"100" placeholder:"N" help:"每个地址每秒的请求数，仅命令行可用 0 关闭 · requests per second from one address (${default}); 0, as a flag only, turns the limit off"`
+	Rate          int        `name:"rate" env:"GOLDFISH_RATE" default:"100" placeholder:"N" help:"每个地址每秒的请求数，仅命令行可用 0 关闭 · requests per second from one address (${default}); 0, as a flag only, turns the limit off"`
 	Lang          string     `name:"lang" env:"GOLDFISH_LANG" default:"both" enum:"zh,en,both" placeholder:"LANG" help:"终端输出的语言 · language of what is printed here: zh, en or both (${default})"`
 }
 
 // Daemon is what to do with the system service. The settings are those with which it will start.
 type Daemon struct {
+	// DataGiven says whether the data folder was named; the service has another default than a program run by
+	// hand.
+	DataGiven bool `kong:"-"`
+
 	Verb string `arg:"" enum:"install,uninstall,start,stop,restart,status" help:"install, uninstall, start, stop, restart, status"`
 	Serve
 }
@@ -89,6 +94,14 @@ type Healthcheck struct {
 	Timeout   time.Duration `name:"timeout" default:"3s" help:"最长等待 · longest wait (${default})"`
 }
 
+// Lang is the language in which to speak on the terminal: zh, en or both.
+func (c *Command) Lang() string {
+	if c == nil || c.Name != "serve" {
+		return "both"
+	}
+	return c.Serve.Lang
+}
+
 // Parse reads the command line without the program's name. Help goes to out. What is wrong is a *Failure.
 func Parse(args []string, out io.Writer) (*Command, error) {
 	c := &Command{}
@@ -109,6 +122,7 @@ func Parse(args []string, out io.Writer) (*Command, error) {
 		return nil, Fail("usage").With("error", err.Error()).Because(err)
 	}
 	c.Name = verb(ctx, c)
+	c.Daemon.DataGiven = given(ctx, "data") || os.Getenv("GOLDFISH_DATA") != ""
 	return c, c.settle(ctx)
 }
 
@@ -125,8 +139,8 @@ func verb(ctx *kong.Context, c *Command) string {
 func (c *Command) settle(ctx *kong.Context) error {
 	for _, s := range []*Serve{&c.Serve, &c.Daemon.Serve} {
 		runs := c.Name == "serve" || strings.HasPrefix(c.Name, "service")
-		if off := s.Rate == 0 && !given(ctx, "rate"); runs && (off || s.Rate < 0 || s.Rate > 1e6) {
-			return Fail("rate_range").With("value", fmt.Sprint(s.Rate))
+		if off := s.Rate == 0 && !given(ctx, "rate"); runs && (off || s.Rate < 0 || s.Rate > 1_000_000) {
+			return Fail("rate_range").With("value", s.Rate)
 		}
 		if s.LogDir == "" {
 			s.LogDir = filepath.Join(s.Data, "logs")
@@ -139,7 +153,7 @@ func (c *Command) settle(ctx *kong.Context) error {
 	for _, p := range []*Place{
 		&c.Serve.Place, &c.Daemon.Place, &b.Create.Place, &b.List.Place, &b.Verify.Place, &b.Restore.Place,
 	} {
-		if err := absolute(&p.Data); err != nil {
+		if err := errors.Join(absolute(&p.Data), absolute(&p.MachineKey)); err != nil {
 			return err
 		}
 	}
@@ -166,6 +180,39 @@ func absolute(path *string) error {
 	}
 	*path = abs
 	return nil
+}
+
+// Beyond refuses to listen beyond this machine while the documented first password stands.
+func (s Serve) Beyond(firstStands bool) error {
+	for _, at := range []struct {
+		flag   string
+		listen Listen
+	}{{"--console-listen", s.ConsoleListen}, {"--api-listen", s.APIListen}} {
+		if firstStands && !at.listen.Loopback() {
+			return Fail("listen_needs_password").With("address", at.listen).With("flag", at.flag)
+		}
+	}
+	return nil
+}
+
+// Passed are the flags with which the service starts, beside its places: those that are not the defaults.
+func (d Daemon) Passed() []string {
+	var out []string
+	for _, f := range []struct{ flag, value, usual string }{
+		{"--console-listen", d.ConsoleListen.String(), "127.0.0.1:8990"},
+		{"--api-listen", d.APIListen.String(), "127.0.0.1:8000"},
+		{"--log-level", strings.ToLower(d.LogLevel.String()), "info"},
+		{"--rate", strconv.Itoa(d.Rate), "100"},
+		{"--lang", d.Serve.Lang, "both"},
+	} {
+		if f.value != f.usual {
+			out = append(out, f.flag, f.value)
+		}
+	}
+	if d.LogDir != filepath.Join(d.Data, "logs") {
+		out = append(out, "--log-dir", d.LogDir)
+	}
+	return out
 }
 
 // File is the appliance's file in its data folder.

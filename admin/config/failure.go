@@ -80,8 +80,8 @@ var sentences = map[string]sentence{
 		"The machine key does not open {path}: name the machine.key of the machine that made it with --machine-key.",
 	},
 	"machine_key_missing": {
-		ExitKey, "数据文件已存在，但机器密钥 {path} 不存在：请放回原来的 machine.key，或用 --machine-key 指定。",
-		"The data file exists, but its machine key {path} does not: put the old machine.key back or name it with --machine-key.",
+		ExitKey, "打开数据文件所需的机器密钥 {path} 不存在：请放回原来的 machine.key，或用 --machine-key 指定。",
+		"The machine key {path}, which opens the data file, is missing: put the old machine.key back or name it with --machine-key.",
 	},
 	"machine_key_form": {
 		ExitKey, "{path} 中没有机器密钥（应为 64 位十六进制数字）。",
@@ -124,9 +124,18 @@ var sentences = map[string]sentence{
 		"Cannot talk to the running server ({path}): {error}.",
 	},
 
-	"daemon_failed": {
-		ExitDaemon, "系统服务操作 {verb} 失败：{error}。通常需要管理员权限。",
-		"The service command {verb} failed: {error}. Administrator rights are usually needed.",
+	"daemon_failed": {ExitDaemon, "系统服务操作 {verb} 失败：{error}。", "The service command {verb} failed: {error}."},
+	"daemon_not_permitted": {
+		ExitDaemon, "系统服务操作 {verb} 需要管理员权限，请用 root（sudo）或管理员身份重新运行。",
+		"The service command {verb} needs administrator rights; run it again as root (sudo) or as an administrator.",
+	},
+	"daemon_unsupported": {
+		ExitDaemon, "这里没有受支持的服务管理系统（Linux 需要 systemd），请改用 goldfish serve 直接运行。",
+		"There is no supported service system here (Linux needs systemd); run goldfish serve directly instead.",
+	},
+	"daemon_not_installed": {
+		ExitDaemon, "系统服务尚未安装，请先运行 goldfish service install。",
+		"The system service is not installed; run goldfish service install first.",
 	},
 	"not_ready": {ExitNotReady, "服务未就绪：{error}。", "The server is not ready: {error}."},
 }

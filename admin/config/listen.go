@@ -1,11 +1,14 @@
 package config
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Listen is an address to listen at: host and port. The host may be empty for all addresses of the machine.
@@ -39,6 +42,22 @@ func (l Listen) Loopback() bool {
 	}
 	ip, err := netip.ParseAddr(l.Host)
 	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// addressInUse is WSAEADDRINUSE, which Windows says instead of EADDRINUSE.
+const addressInUse = syscall.Errno(10048)
+
+// Open listens. flag is what the caller may change; the failure names it.
+func (l Listen) Open(flag string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", l.String())
+	if err == nil {
+		return listener, nil
+	}
+	code := "listen_failed"
+	if errors.Is(err, syscall.EADDRINUSE) || runtime.GOOS == "windows" && errors.Is(err, addressInUse) {
+		code = "port_in_use"
+	}
+	return nil, Fail(code).With("address", l).With("flag", flag).Because(err)
 }
 
 // URL is how a client on this network reaches what listens at bound. For all addresses of the machine it

@@ -15,7 +15,7 @@ func defaultData() string {
 	switch runtime.GOOS {
 	case "windows":
 		if home == "" || isSystemAccount() {
-			return filepath.Join(orElse(os.Getenv("ProgramData"), `C:\ProgramData`), "Goldfish")
+			return filepath.Join(orElse(os.Getenv("ProgramData"), `C:\ProgramData`), "goldfish", "data")
 		}
 		return filepath.Join(orElse(os.Getenv("LocalAppData"), home), "Goldfish")
 	case "darwin":

@@ -1,0 +1,203 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+
+	"goldfish/admin/backup"
+	"goldfish/admin/config"
+	"goldfish/admin/control"
+	"goldfish/admin/daemon"
+	"goldfish/license"
+)
+
+// Opener makes what the file of a place is opened with, its machine key among it.
+type Opener func(config.Place) (license.Options, error)
+
+// Do carries out a command of the command line that is no appliance itself, and gives what is to be printed.
+func Do(ctx context.Context, c *config.Command, open Opener) (string, error) {
+	switch c.Name {
+	case "backup create":
+		return createBackup(ctx, c.Backup.Create, open)
+	case "backup list":
+		return listBackups(c.Backup.List.Place)
+	case "backup verify":
+		return verifyBackup(c.Backup.Verify, open)
+	case "backup restore":
+		return restoreBackup(ctx, c.Backup.Restore, open)
+	case "healthcheck":
+		return "", checkHealth(ctx, c.Healthcheck)
+	}
+	return daemonVerb(c.Daemon)
+}
+
+// createBackup has the running appliance make it, or makes it itself where none runs.
+func createBackup(ctx context.Context, c config.BackupCreate, open Opener) (string, error) {
+	line, err := control.Dial(ctx, c.Data)
+	if errors.Is(err, control.ErrNobody) {
+		return createStopped(c, open)
+	}
+	if err != nil {
+		return "", config.Fail("control_failed").With("path", c.Data).With("error", err).Because(err)
+	}
+	r, err := backup.Order(ctx, line)
+	if err == nil && c.Out != "" {
+		if r, err = backup.Move(r, backup.Target(c.Out, r.Changed)); err != nil {
+			return "", err
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	return kept(r).Made(), nil
+}
+
+func createStopped(c config.BackupCreate, open Opener) (string, error) {
+	if !c.Started() {
+		return "", config.Fail("file_missing").With("path", c.File())
+	}
+	o, err := open(c.Place)
+	if err != nil {
+		return "", err
+	}
+	o.MustExist = true
+	a, err := license.Open(c.File(), o)
+	if err != nil {
+		return "", backup.Explain(c.File(), err)
+	}
+	out := c.Out
+	if out == "" {
+		out = c.Backups() + string(filepath.Separator)
+	}
+	r, err := backup.Make(a, o, backup.Target(out, o.Clock()))
+	if err = errors.Join(err, a.Close()); err != nil {
+		return "", err
+	}
+	return kept(r).Made(), nil
+}
+
+func kept(r *backup.Report) config.Kept {
+	return config.Kept{Path: r.Path, Bytes: r.Bytes, SHA256: r.SHA256, Changed: r.Changed, Epoch: r.Epoch, Rows: r.Rows}
+}
+
+func listBackups(p config.Place) (string, error) {
+	all, err := backup.List(p.Backups())
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return config.NoBackups(p.Backups()), nil
+	}
+	var lines []string
+	for _, e := range all {
+		lines = append(lines, config.Kept{Path: e.Path, Bytes: e.Bytes, Changed: e.Changed}.Listed(e.Summed))
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+func verifyBackup(c config.BackupVerify, open Opener) (string, error) {
+	o, err := open(c.Place)
+	if err != nil {
+		return "", err
+	}
+	r, err := backup.Verify(c.File, o)
+	if err != nil {
+		return "", err
+	}
+	return kept(r).Good(), nil
+}
+
+func restoreBackup(ctx context.Context, c config.BackupRestore, open Opener) (string, error) {
+	switch _, err := control.Dial(ctx, c.Data); {
+	case err == nil:
+		return "", config.Fail("backup_running_appliance").With("path", c.Place.File())
+	case !errors.Is(err, control.ErrNobody):
+		return "", config.Fail("control_failed").With("path", c.Data).With("error", err).Because(err)
+	}
+	o, err := open(c.Place)
+	if err != nil {
+		return "", err
+	}
+	r, err := backup.Restore(c.File, c.Place.File(), o)
+	if err != nil {
+		return "", err
+	}
+	return kept(&r.Report).Restored(r.File, r.Kept), nil
+}
+
+// checkHealth asks the appliance on this machine whether it can serve.
+func checkHealth(ctx context.Context, c config.Healthcheck) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	l := c.APIListen
+	if !l.Loopback() {
+		l.Host = "127.0.0.1"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.String()+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return config.Fail("not_ready").With("error", err).Because(err)
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<16))
+	if res.StatusCode != http.StatusOK {
+		return config.Fail("not_ready").With("error", res.Status)
+	}
+	return nil
+}
+
+const daemonName = "goldfish"
+
+// daemonVerb works on the system service. Unless the command says otherwise its folders are the system's own.
+func daemonVerb(c config.Daemon) (string, error) {
+	data, keys := daemon.Places(daemonName)
+	key := filepath.Join(keys, "machine.key")
+	if c.DataGiven {
+		data = c.Data
+	}
+	if c.MachineKey != "" {
+		key, keys = c.MachineKey, filepath.Dir(c.MachineKey)
+	}
+	u := daemon.Unit{
+		Name: daemonName, Title: "Goldfish 金鱼智盒", About: "Card-key licensing server · 卡密授权服务器", DataDir: data, KeyDir: keys,
+		Args: append([]string{"serve", "--data", data, "--machine-key", key}, c.Passed()...),
+	}
+	verbs := map[string]func() (daemon.Outcome, error){
+		"install": u.Install, "uninstall": u.Uninstall, "start": u.Start, "stop": u.Stop, "restart": u.Restart,
+	}
+	do, changes := verbs[c.Verb]
+	verb := c.Verb
+	if !changes {
+		verb = ""
+		do = func() (daemon.Outcome, error) {
+			st, err := u.Status()
+			return daemon.Outcome{Status: st}, err
+		}
+	}
+	out, err := do()
+	if err != nil {
+		return "", daemonFailure(c.Verb, err)
+	}
+	s := out.Status
+	return config.DaemonState(s.ID, string(s.State), s.Detail, verb, out.Changed, out.Restart), nil
+}
+
+func daemonFailure(verb string, err error) error {
+	code := "daemon_failed"
+	switch {
+	case errors.Is(err, daemon.ErrNotPermitted):
+		code = "daemon_not_permitted"
+	case errors.Is(err, daemon.ErrUnsupported):
+		code = "daemon_unsupported"
+	case errors.Is(err, daemon.ErrNotInstalled):
+		code = "daemon_not_installed"
+	}
+	return config.Fail(code).With("verb", verb).With("error", err).Because(err)
+}

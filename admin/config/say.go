@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Ready is what a started appliance says of itself.
+type Ready struct {
+	Version, Console, Client, File string
+	User, Password                 string // of the first account, while its documented password stands; or ""
+}
+
+// Text says it.
+func (r Ready) Text(lang string) string {
+	zh := fmt.Sprintf("金鱼智盒 %s 已就绪\n  管理台        %s\n  客户端接口    %s\n  数据文件      %s", r.Version, r.Console, r.Client, r.File)
+	en := fmt.Sprintf("Goldfish %s is ready\n  Console       %s\n  Client API    %s\n  Data file     %s", r.Version, r.Console, r.Client, r.File)
+	if r.User != "" {
+		zh += fmt.Sprintf("\n  初始账号      %s / %s（仅限本机，登录后须先修改密码）", r.User, r.Password)
+		en += fmt.Sprintf("\n  First account %s / %s (from this machine only; its password must be changed first)", r.User, r.Password)
+	}
+	return InBoth(lang, zh, en)
+}
+
+// Kept is a backup as it is told of.
+type Kept struct {
+	Path    string
+	Bytes   int64
+	SHA256  string
+	Changed time.Time
+	Epoch   uint16
+	Rows    map[string]int
+}
+
+// rowNames are the tables that are worth a number.
+var rowNames = []struct{ table, zh, en string }{
+	{"apps", "应用", "apps"},
+	{"batches", "批次", "batches"},
+	{"cards", "卡密", "card keys"},
+	{"bindings", "设备", "devices"},
+	{"accounts", "账号", "accounts"},
+	{"announcements", "公告", "announcements"},
+	{"events", "事件", "events"},
+}
+
+func (k Kept) counts() (zh, en string) {
+	var cs, es []string
+	for _, n := range rowNames {
+		cs = append(cs, fmt.Sprintf("%s %d", n.zh, k.Rows[n.table]))
+		es = append(es, fmt.Sprintf("%s %d", n.en, k.Rows[n.table]))
+	}
+	return strings.Join(cs, " · "), strings.Join(es, " · ")
+}
+
+// Made tells of a new backup.
+func (k Kept) Made() string {
+	return k.told("备份已完成并通过检查", "The backup is made and checked")
+}
+
+// Good tells of a backup that passed its check.
+func (k Kept) Good() string { return k.told("备份完好", "The backup is good") }
+
+func (k Kept) told(headZH, headEN string) string {
+	zh, en := k.counts()
+	return fmt.Sprintf("%s：%s\n  %s\n  %s · SHA-256 %s\n%s: %s\n  %s\n  %s · SHA-256 %s",
+		headZH, k.Path, zh, Size(k.Bytes), k.SHA256, headEN, k.Path, en, Size(k.Bytes), k.SHA256)
+}
+
+// Restored tells of a restore: file is what was put in place, before where the old one is kept, "" for none.
+func (k Kept) Restored(file, before string) string {
+	zh, en := k.counts()
+	out := fmt.Sprintf("已恢复到 %s（纪元 %d）\n  %s\nRestored to %s (epoch %d)\n  %s", file, k.Epoch, zh, file, k.Epoch, en)
+	if before != "" {
+		out += fmt.Sprintf("\n原文件保留在 %s\nThe file before is kept at %s", before, before)
+	}
+	return out
+}
+
+// Listed is one line of a list of backups.
+func (k Kept) Listed(summed bool) string {
+	sum := "-"
+	if summed {
+		sum = "sha256"
+	}
+	return fmt.Sprintf("%s  %10s  %-6s  %s", k.Changed.UTC().Format(time.RFC3339), Size(k.Bytes), sum, k.Path)
+}
+
+// NoBackups tells of an empty folder.
+func NoBackups(dir string) string {
+	return fmt.Sprintf("%s 中没有备份\nThere is no backup in %s", dir, dir)
+}
+
+// Size is a number of bytes for people.
+func Size(n int64) string {
+	if n < 1<<10 {
+		return fmt.Sprintf("%d B", n)
+	}
+	units := []string{"KiB", "MiB", "GiB", "TiB"}
+	v := float64(n)
+	unit := -1
+	for v >= 1<<10 && unit < len(units)-1 {
+		v /= 1 << 10
+		unit++
+	}
+	return fmt.Sprintf("%.1f %s", v, units[unit])
+}
+
+// daemonStates are the states of the system service in both languages.
+var daemonStates = map[string][2]string{
+	"not_installed": {"未安装", "not installed"},
+	"stopped":       {"已停止", "stopped"},
+	"starting":      {"正在启动", "starting"},
+	"running":       {"运行中", "running"},
+	"stopping":      {"正在停止", "stopping"},
+	"failed":        {"已失败", "failed"},
+}
+
+// DaemonState tells how the system service named id stands, and what a verb has changed ("" for a question).
+func DaemonState(id, state, detail, verb string, changed, restart bool) string {
+	names, ok := daemonStates[state]
+	if !ok {
+		names = [2]string{"未知", "unknown"}
+	}
+	zh, en := fmt.Sprintf("系统服务 %s：%s", id, names[0]), fmt.Sprintf("System service %s: %s", id, names[1])
+	if detail != "" {
+		zh, en = fmt.Sprintf("%s（%s）", zh, detail), fmt.Sprintf("%s (%s)", en, detail)
+	}
+	switch {
+	case verb != "" && !changed:
+		zh, en = fmt.Sprintf("%s。无需改动", zh), fmt.Sprintf("%s. Nothing had to be changed", en)
+	case restart:
+		zh = fmt.Sprintf("%s。运行的仍是旧版本，请执行 goldfish service restart", zh)
+		en = fmt.Sprintf("%s. The old version still runs; run goldfish service restart", en)
+	}
+	return zh + "\n" + en
+}

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadyNamesTheFirstAccountOnlyWhileItStands(t *testing.T) {
+	r := Ready{Version: "v1", Console: "http://c", Client: "http://a", File: "/f", User: "admin", Password: "secret"}
+	both := r.Text("both")
+	for _, want := range []string{"已就绪", "is ready", "http://c", "http://a", "/f", "admin / secret", "v1"} {
+		if !strings.Contains(both, want) {
+			t.Errorf("no %q in %s", want, both)
+		}
+	}
+	if zh := r.Text("zh"); strings.Contains(zh, "ready") {
+		t.Error(zh)
+	}
+	r.User = ""
+	if text := r.Text("both"); strings.Contains(text, "secret") || strings.Contains(text, "account") {
+		t.Error(text)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 3 << 40: "3.0 TiB", 1 << 60: "1048576.0 TiB"} {
+		if got := Size(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}
+
+func TestBackupsAreToldInBothLanguages(t *testing.T) {
+	k := Kept{Path: "/b.db", Bytes: 2048, SHA256: "abc", Epoch: 3, Rows: map[string]int{"cards": 1000}, Changed: time.Unix(0, 0)}
+	for _, text := range []string{k.Made(), k.Good(), k.Restored("/f", "/old")} {
+		if !strings.Contains(text, "卡密 1000") || !strings.Contains(text, "card keys 1000") {
+			t.Error(text)
+		}
+	}
+	if text := k.Restored("/f", ""); strings.Contains(text, "kept") {
+		t.Error(text)
+	}
+	if text := k.Listed(true); !strings.Contains(text, "1970-01-01T00:00:00Z") || !strings.Contains(text, "/b.db") {
+		t.Error(text)
+	}
+}
+
+func TestDaemonState(t *testing.T) {
+	if text := DaemonState("goldfish.service", "running", "active/running", "start", false, false); !strings.Contains(text, "运行中") || !strings.Contains(text, "Nothing had to be changed") {
+		t.Error(text)
+	}
+	if text := DaemonState("goldfish.service", "odd", "", "", false, false); !strings.Contains(text, "unknown") {
+		t.Error(text)
+	}
+}
