@@ -14,6 +14,7 @@ readonly targets=(linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd
 export CGO_ENABLED=0 # static; only the race detector needs a C compiler
 export GOLDFISH_BIN="$PWD/$out"
 export PYTHONDONTWRITEBYTECODE=1 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
+[ -t 1 ] || export NO_COLOR=1
 # git refuses a tree that belongs to another user, as a mounted one does.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$PWD"
 
@@ -65,6 +66,7 @@ missing() { # prints the Debian packages whose tools are not there
 	command -v git >/dev/null || echo git
 	command -v curl >/dev/null || echo curl
 	command -v python3 >/dev/null || echo python3
+	if has sdk; then python3 -c 'import cryptography' 2>/dev/null || echo python3-cryptography; fi # the SDK uses it where it is
 	has ui || return 0
 	node_is_new || command -v npm >/dev/null || echo npm
 	find_chromium >/dev/null || echo chromium
@@ -174,7 +176,7 @@ same_types() {
 
 same_dist() {
 	rm -rf .build/dist
-	(cd assets/ui && npx --no-install vite build --outDir ../../.build/dist --emptyOutDir)
+	(cd assets/ui && npx --no-install vite build --outDir ../../.build/dist --emptyOutDir --logLevel warn)
 	diff -rq .build/dist assets/ui/dist || die "assets/ui/dist is not what the sources give: ./build.sh ui"
 }
 
