@@ -14,6 +14,9 @@ func (a *Authority) Activate(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 	if err := who.Authorise(OwnLicences); err != nil {
 		return nil, err
 	}
+	if who.Account == 0 { // a licence belongs to somebody, which the appliance itself is not
+		return nil, refuse(fault.Unauthenticated, "sign_in_required")
+	}
 	if err := a.misses.allow(who, c.CardKey); err != nil {
 		return nil, err
 	}
@@ -30,59 +33,74 @@ func (a *Authority) Activate(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 		return nil, err
 	}
 	if o.refusal == nil && !o.replayed {
-		o, err = store.Write(a.db, func(tx *store.Tx) (*outcome, error) {
-			o, err := a.mayActivate(tx, h)
-			if err != nil || o.refusal != nil || o.replayed {
-				return o, err
-			}
-			return o, a.bind(tx, h, o)
-		})
-		if err != nil {
+		if o, err = a.act(h, o); err != nil {
 			return nil, err
 		}
 	}
 	a.misses.note(who, o)
-	if o.refusal == nil && h.key != "" {
+	if o.refusal == nil && h.app != nil {
 		a.seen(h, o)
 	}
 	return a.answer(h, o)
+}
+
+// act judges once more in the transaction that writes.
+func (a *Authority) act(h *hearing, seen *outcome) (*outcome, error) {
+	o, err := store.Write(a.db, func(tx *store.Tx) (*outcome, error) {
+		o, err := a.mayActivate(tx, h)
+		if err != nil || o.refusal != nil || o.replayed {
+			return o, err
+		}
+		return o, a.bind(tx, h, o)
+	})
+	if err != nil || o.refusal != nil {
+		a.repeats.release(h, seen)
+	}
+	return o, err
 }
 
 // mayActivate judges an activation. Without a refusal o.binding is the seat to replay or to put a new key
 // on; nil means that a new one is to be made.
 func (a *Authority) mayActivate(tx *store.Tx, h *hearing) (*outcome, error) {
 	o, err := a.find(tx, h, true)
-	if err != nil || o.refusal != nil {
-		return o, err
+	if err == nil && o.refusal == nil {
+		o.refusal = o.mayBind(h)
 	}
-	own := o.binding
-	o.binding = nil
-	same := o.seats.ofDevice(h.facts.ID())
-	switch {
-	case own != nil:
-		o.already(own, h)
-	case h.Replace && h.key != "" && o.seats.nearest(h.facts.Hashes(o.app.UUID.String()), o.app.Policy.Tolerance) != nil:
-		o.binding = o.seats.nearest(h.facts.Hashes(o.app.UUID.String()), o.app.Policy.Tolerance)
-		o.refusal = o.mayReplace()
-	case same != nil:
-		o.already(same, h)
-	case len(o.seats) >= o.seatsAllowed():
-		o.refusal = refuse(fault.Conflict, "device_limit").With("seats", o.seatsAllowed())
+	return o, err
+}
+
+func (o *outcome) mayBind(h *hearing) *fault.Error {
+	if o.binding != nil {
+		if f := o.mismatch(); f != nil {
+			return f
+		}
+		return o.already(o.binding, h)
 	}
-	return o, nil
+	if h.Replace && h.key != "" {
+		if o.binding = o.seats.nearest(o.hashes, o.app.Policy.Tolerance); o.binding != nil {
+			return o.mayReplace()
+		}
+	}
+	if same := o.seats.ofDevice(h.facts.ID()); same != nil {
+		return o.already(same, h)
+	}
+	if most := o.seatsAllowed(); len(o.seats) >= most {
+		return refuse(fault.Conflict, "device_limit").With("seats", most)
+	}
+	return nil
 }
 
 // already answers the same card on the same device: its first answer to the same Idempotency-Key, else that
 // it is bound.
-func (o *outcome) already(b *Binding, h *hearing) {
-	if k := h.Request.IdempotencyKey; k != "" && b.Repeat == k && b.Key == h.key && b.Account == h.who.Account {
-		o.binding, o.replayed = b, true
-		return
-	}
-	o.refusal = refuse(fault.Conflict, "device_already_bound")
-	if b.Key == h.key {
+func (o *outcome) already(b *Binding, h *hearing) *fault.Error {
+	if b.Key == h.key { // the caller is the one that holds it
 		o.binding = b
 	}
+	if k := h.Request.IdempotencyKey; k != "" && b.Repeat == k && b.Key == h.key && b.Account == h.who.Account {
+		o.replayed = true
+		return nil
+	}
+	return refuse(fault.Conflict, "device_already_bound")
 }
 
 func (o *outcome) seatsAllowed() int {
@@ -97,11 +115,13 @@ func (o *outcome) mayReplace() *fault.Error {
 	if o.binding.Key == "" {
 		return nil
 	}
-	if free := o.licence.unbindFree(o.app.Policy, o.now.UnixMilli()); !free.IsZero() {
-		o.binding = nil
-		return refuse(fault.Conflict, "unbind_limit").With("next", free.UTC().Format(time.RFC3339)).After(free.Sub(o.now))
+	now := o.now.UnixMilli()
+	free := o.licence.unbindFree(o.app.Policy, now)
+	if free == 0 {
+		return nil
 	}
-	return nil
+	o.binding = nil // the caller does not hold it
+	return refuse(fault.Conflict, "unbind_limit").With("next", stamp(free)).After(time.Duration(free-now) * time.Millisecond)
 }
 
 // bind writes what mayActivate allowed.
@@ -117,7 +137,7 @@ func (a *Authority) bind(tx *store.Tx, h *hearing, o *outcome) error {
 	}
 	b := &Binding{
 		Licence: o.licence.ID, Card: o.card.ID, App: o.app.ID, Device: h.facts.ID().Bytes(), Key: h.key,
-		Hashes: h.facts.Hashes(o.app.UUID.String()), Parts: h.facts.Parts(), Platform: h.Platform, Bound: now,
+		Hashes: o.hashes, Parts: h.facts.Parts(), Platform: h.Platform, Bound: now,
 		Repeat: h.Request.IdempotencyKey, Account: h.who.Account,
 	}
 	var err error
@@ -159,9 +179,6 @@ func (a *Authority) beginLicence(tx *store.Tx, h *hearing, o *outcome, now int64
 	if err := a.join(tx, h.who.Account, o.app.ID); err != nil {
 		return err
 	}
-	if o.account, err = accounts.Get(tx, h.who.Account.Key()); err != nil {
-		return err
-	}
 	o.card, o.licence = &card, l
 	return record(tx, h.who, about(CardActivated, NounCard, card.ID, o.app.ID))
 }
@@ -186,7 +203,7 @@ func (a *Authority) replaceKey(tx *store.Tx, h *hearing, o *outcome) error {
 		o.push.Seq = seq
 		e = e.with("seq", seqText(seq)).with("key", b.Key).at(LevelWarning)
 		l := *o.licence
-		l.Replaced = append(recent(l.Replaced, o.app.Policy, tx.Now), tx.Now.UnixMilli())
+		l.Replaced = append(l.replacedSince(o.app.Policy, tx.Now.UnixMilli()), tx.Now.UnixMilli())
 		if err := licences.Put(tx, &l); err != nil {
 			return err
 		}
@@ -200,17 +217,5 @@ func (a *Authority) replaceKey(tx *store.Tx, h *hearing, o *outcome) error {
 	return record(tx, h.who, e)
 }
 
-// recent keeps the times that still count in the app's limit.
-func recent(times []int64, p Policy, now time.Time) []int64 {
-	var out []int64
-	for _, t := range times {
-		if t > now.AddDate(0, 0, -p.UnbindDays).UnixMilli() {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
 // ActivationMessage is the code of the sentence that says how an activation went.
 const ActivationMessage = "card_activated"
-

@@ -182,7 +182,7 @@ func (a *Authority) changeDraft(who Actor, id store.ID, fn func(*store.Tx, *Anno
 		return nil, err
 	}
 	return store.Write(a.db, func(tx *store.Tx) (*Announcement, error) {
-		n, err := found(announcements.Get(tx, id.Key()))(NounAnnouncement)
+		n, err := rowOf(tx, announcements, id, NounAnnouncement)
 		if err != nil {
 			return nil, err
 		}
@@ -199,30 +199,53 @@ func (a *Authority) publish(tx *store.Tx, who Actor, n *Announcement) error {
 	if err := announcements.Put(tx, n); err != nil {
 		return err
 	}
-	return a.notify(tx, who, n, "announcement", AnnouncementPublished)
-}
-
-// notify makes one notice and one event for each app of the announcement.
-func (a *Authority) notify(tx *store.Tx, who Actor, n *Announcement, kind string, event EventKind) error {
 	audience, err := audienceOf(tx, n)
 	if err != nil {
 		return err
 	}
+	if len(audience) == 0 { // a first app will find it
+		return record(tx, who, about(AnnouncementPublished, NounAnnouncement, n.ID, 0))
+	}
 	for _, app := range audience {
-		seq, err := nextPush(tx, app, true)
-		if err != nil {
-			return err
-		}
-		row := &Notice{App: app, Seq: seq, Kind: kind, Announcement: n.ID, At: tx.Now.UnixMilli(), Ends: n.Ends}
-		if err := notices.Put(tx, row); err != nil {
-			return err
-		}
-		if err := record(tx, who, about(event, NounAnnouncement, n.ID, app).with("seq", seqText(seq))); err != nil {
+		if err := notify(tx, who, n, app, noticeAnnouncement); err != nil {
 			return err
 		}
 	}
-	if len(audience) == 0 {
-		return record(tx, who, about(event, NounAnnouncement, n.ID, 0))
+	return nil
+}
+
+// notify makes a notice of an announcement in one app, and its event.
+func notify(tx *store.Tx, who Actor, n *Announcement, app store.ID, kind string) error {
+	seq, err := nextPush(tx, app, true)
+	if err != nil {
+		return err
+	}
+	row := &Notice{App: app, Seq: seq, Kind: kind, Announcement: n.ID, At: tx.Now.UnixMilli(), Ends: n.Ends}
+	if err := notices.Put(tx, row); err != nil {
+		return err
+	}
+	event := AnnouncementPublished
+	if kind == noticeWithdrawn {
+		event = AnnouncementWithdrawn
+	}
+	return record(tx, who, about(event, NounAnnouncement, n.ID, app).with("seq", seqText(seq)))
+}
+
+// greet gives a new app the announcements to all apps that still hold.
+func greet(tx *store.Tx, who Actor, app store.ID) error {
+	var hold []*Announcement
+	for n, err := range announcements.Scan(tx, store.Range{}) {
+		if err != nil {
+			return err
+		}
+		if len(n.Apps) == 0 && n.State == Published && (n.Ends == 0 || tx.Now.UnixMilli() < n.Ends) {
+			hold = append(hold, n)
+		}
+	}
+	for _, n := range hold {
+		if err := notify(tx, who, n, app, noticeAnnouncement); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -248,7 +271,7 @@ func (a *Authority) WithdrawAnnouncement(who Actor, id store.ID) (*Announcement,
 		return nil, err
 	}
 	return store.Write(a.db, func(tx *store.Tx) (*Announcement, error) {
-		n, err := found(announcements.Get(tx, id.Key()))(NounAnnouncement)
+		n, err := rowOf(tx, announcements, id, NounAnnouncement)
 		if err != nil {
 			return nil, err
 		}
@@ -256,24 +279,35 @@ func (a *Authority) WithdrawAnnouncement(who Actor, id store.ID) (*Announcement,
 			return nil, fault.New(fault.Conflict, "announcement_not_published")
 		}
 		n.State = Withdrawn
-		var gone []*Notice
-		for e, err := range notices.ScanBy(tx, noticeOf, store.Range{Prefix: n.ID.Key()}) {
-			if err != nil {
-				return nil, err
-			}
-			gone = append(gone, e.Row)
-		}
 		if err := announcements.Put(tx, n); err != nil {
 			return nil, err
 		}
-		for _, row := range gone {
-			row.Gone = true
-			if err := notices.Put(tx, row); err != nil {
-				return nil, err
-			}
-		}
-		return n, a.notify(tx, who, n, "withdrawn", AnnouncementWithdrawn)
+		return n, a.takeBack(tx, who, n)
 	})
+}
+
+// takeBack ends the announcement's notices, and tells the apps that had one.
+func (a *Authority) takeBack(tx *store.Tx, who Actor, n *Announcement) error {
+	var gone []*Notice
+	for row, err := range rowsBy(tx, notices, noticeOf, store.Range{Prefix: n.ID.Key()}) {
+		if err != nil {
+			return err
+		}
+		gone = append(gone, row)
+	}
+	if len(gone) == 0 {
+		return record(tx, who, about(AnnouncementWithdrawn, NounAnnouncement, n.ID, 0))
+	}
+	for _, row := range gone {
+		row.Gone = true
+		if err := notices.Put(tx, row); err != nil {
+			return err
+		}
+		if err := notify(tx, who, n, row.App, noticeWithdrawn); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Announcement gives one announcement, for the back office.
@@ -282,7 +316,7 @@ func (a *Authority) Announcement(who Actor, id store.ID) (*Announcement, error) 
 		return nil, err
 	}
 	return store.Read(a.db, func(tx *store.Tx) (*Announcement, error) {
-		return found(announcements.Get(tx, id.Key()))(NounAnnouncement)
+		return rowOf(tx, announcements, id, NounAnnouncement)
 	})
 }
 
@@ -292,7 +326,7 @@ func (a *Authority) ListAnnouncements(who Actor, before store.ID, limit int) ([]
 		return nil, err
 	}
 	return store.Read(a.db, func(tx *store.Tx) ([]*Announcement, error) {
-		return page(announcements.Scan(tx, backFrom(before)), limit, nil)
+		return page(announcements.Scan(tx, backFrom(before)), limit)
 	})
 }
 

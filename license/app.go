@@ -102,13 +102,17 @@ func (p Policy) check() error {
 func (p Policy) beat() time.Duration  { return time.Duration(p.Beat) * time.Second }
 func (p Policy) grace() time.Duration { return time.Duration(p.GraceDays) * 24 * time.Hour }
 
+// unbindSpan is the time in which unbindings count, in milliseconds.
+func (p Policy) unbindSpan() int64 { return int64(p.UnbindDays) * 24 * 3600 * 1000 }
+
 // silence is how long a device may be unheard before it counts as offline: 15 minutes at the usual beat.
 func (p Policy) silence() time.Duration { return max(15*time.Minute, 3*p.beat()) }
 
 // NewApp is what a vendor gives to register an app.
 type NewApp struct{ Name, About Text }
 
-// CreateApp registers an app with a UUID and two signing keys of its own, current and standby.
+// CreateApp registers an app with a UUID and two signing keys of its own, current and standby. Announcements to
+// all apps are for it too.
 func (a *Authority) CreateApp(who Actor, in NewApp) (*App, error) {
 	if err := who.Authorise(WriteApps); err != nil {
 		return nil, err
@@ -142,7 +146,10 @@ func (a *Authority) CreateApp(who Actor, in NewApp) (*App, error) {
 		if err := pushes.Put(tx, &PushCounter{App: row.ID}); err != nil {
 			return nil, err
 		}
-		return &row, record(tx, who, about(AppCreated, NounApp, row.ID, row.ID))
+		if err := record(tx, who, about(AppCreated, NounApp, row.ID, row.ID)); err != nil {
+			return nil, err
+		}
+		return &row, greet(tx, who, row.ID)
 	})
 }
 
@@ -242,7 +249,7 @@ func (a *Authority) App(who Actor, id uuid.UUID) (*App, error) {
 	return store.Read(a.db, func(tx *store.Tx) (*App, error) { return a.appByUUID(tx, id) })
 }
 
-// AppName gives an app by its inner id, for showing; nil if it is not there.
+// appByID gives an app by its inner id, for showing; nil if it is not there.
 func (a *Authority) appByID(tx *store.Tx, id store.ID) *App {
 	app, err := apps.Get(tx, id.Key())
 	if err != nil {
@@ -257,12 +264,14 @@ func (a *Authority) ListApps(who Actor, before store.ID, limit int) ([]*App, err
 		return nil, err
 	}
 	return store.Read(a.db, func(tx *store.Tx) ([]*App, error) {
-		return page(apps.Scan(tx, backFrom(before)), limit, nil)
+		return page(apps.Scan(tx, backFrom(before)), limit)
 	})
 }
 
 // signerCache keeps the app keys that were used, expanded for signing.
-type signerCache struct{ byKeyID syncMap[string, *verdict.Signer] }
+type signerCache struct {
+	byKeyID syncMap[string, *verdict.Signer]
+}
 
 // signer is the app's newest key among the pinned kids, or nil when it has none of them.
 func (a *Authority) signer(app *App, kids []string) (*verdict.Signer, error) {

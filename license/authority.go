@@ -1,7 +1,7 @@
 // Package license holds the rules of Goldfish: who may sign in, which keys exist, what a device is told.
 //
-// Everything that decides is a pure function of values and a time (card.go, licence.go, verify.go); the
-// methods of Authority read, decide, write and record in one transaction. The actor is a parameter. A change
+// Everything that decides is a pure function of values and a time (card.go, licence.go, call.go); the methods
+// of Authority read, decide, write and record in one transaction. The actor is a parameter. A change
 // and its event are one transaction; whoever must hear of a change follows the log.
 package license
 
@@ -55,6 +55,8 @@ type Authority struct {
 	misses   *misses
 	refusals refusals
 	jobs     jobRunner
+	clock    clockWatch
+	notices  signedNotices
 
 	deviceTickets  tickets[DeviceTicket]
 	consoleTickets tickets[Actor]
@@ -107,11 +109,12 @@ func build(db *store.DB, o Options) (*Authority, error) {
 	a.presence = newPresence()
 	a.repeats = newRepeats(o.Clock)
 	a.misses = newMisses(o.Clock)
-	a.jobs.authority = a
+	a.notices = newSignedNotices()
+	a.jobs.begin(a)
 	if err := a.ensureFirstAccount(); err != nil {
 		return nil, err
 	}
-	if err := a.checkClock(); err != nil {
+	if err := a.beginClock(); err != nil {
 		return nil, err
 	}
 	if err := a.loadPresence(); err != nil {
@@ -181,9 +184,11 @@ func makeRing(db *store.DB, o Options) (*keyring.Ring, error) {
 func (a *Authority) Close() error {
 	var err error
 	a.closeOnce.Do(func() {
-		a.jobs.stop()
-		if ferr := a.FlushPresence(); ferr != nil {
-			a.log.Error("the last heartbeats were not written", "err", ferr)
+		a.jobs.end()
+		for what, flush := range map[string]func() error{"heartbeats": a.FlushPresence, "refusals": a.flushRefusals} {
+			if ferr := flush(); ferr != nil {
+				a.log.Error("the last of what was in memory was not written", "what", what, "err", ferr)
+			}
 		}
 		err = a.db.Close()
 	})

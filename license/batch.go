@@ -1,6 +1,7 @@
 package license
 
 import (
+	"iter"
 	"regexp"
 	"time"
 
@@ -157,7 +158,7 @@ func (a *Authority) CreateBatch(who Actor, in NewBatch) (*Batch, *Job, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	a.jobs.start(job)
+	a.jobs.start(job.ID)
 	return batch, job, nil
 }
 
@@ -170,7 +171,7 @@ func (a *Authority) Batch(who Actor, id store.ID) (*Batch, error) {
 }
 
 func batchByID(tx *store.Tx, id store.ID) (*Batch, error) {
-	return found(batches.Get(tx, id.Key()))(NounBatch)
+	return rowOf(tx, batches, id, NounBatch)
 }
 
 // ListBatches gives up to limit batches, newest first, of one app or (zero UUID) of all.
@@ -180,31 +181,18 @@ func (a *Authority) ListBatches(who Actor, app uuid.UUID, before store.ID, limit
 	}
 	return store.Read(a.db, func(tx *store.Tx) ([]*Batch, error) {
 		if app == uuid.Nil {
-			return page(batches.Scan(tx, backFrom(before)), limit, nil)
+			return page(batches.Scan(tx, backFrom(before)), limit)
 		}
 		of, err := a.appByUUID(tx, app)
 		if err != nil {
 			return nil, err
 		}
-		return batchesOf(tx, of.ID, before, limit)
+		r := store.Range{Prefix: of.ID.Key(), Back: true}
+		if before != 0 {
+			r.After = pair(of.ID, before)
+		}
+		return page(rowsBy(tx, batches, batchByApp, r), limit)
 	})
-}
-
-func batchesOf(tx *store.Tx, app, before store.ID, limit int) ([]*Batch, error) {
-	r := store.Range{Prefix: app.Key(), Back: true}
-	if before != 0 {
-		r.After = pair(app, before)
-	}
-	var out []*Batch
-	for e, err := range batches.ScanBy(tx, batchByApp, r) {
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, e.Row); len(out) == limit {
-			break
-		}
-	}
-	return out, nil
 }
 
 // Counts are the cards of a batch, an app or the appliance by state.
@@ -222,19 +210,14 @@ func (c *Counts) add(o Counts) {
 }
 
 // countBatch reads a batch's counters. Cards that nobody activated before their fixed end count as expired.
-func countBatch(tx *store.Tx, b *Batch) (Counts, error) {
-	var c Counts
+func countBatch(tx *store.Tx, b *Batch) (c Counts, err error) {
 	if b.State != BatchIsReady {
 		return c, nil
 	}
-	for state, into := range map[CardState]*int64{
-		CardUnused: &c.Unused, CardActive: &c.Active, CardLapsed: &c.Expired, CardOff: &c.Disabled, CardRemoved: &c.Deleted,
-	} {
-		n, err := cards.Count(tx, cardCounter(b.ID, state))
-		if err != nil {
+	for i, into := range []*int64{&c.Unused, &c.Active, &c.Expired, &c.Disabled, &c.Deleted} {
+		if *into, err = cards.Count(tx, cardCounter(b.ID, CardUnused+CardState(i))); err != nil {
 			return c, err
 		}
-		*into = n
 	}
 	if u := b.until(); u != 0 && tx.Now.UnixMilli() >= u {
 		c.Expired, c.Unused = c.Expired+c.Unused, 0
@@ -247,29 +230,17 @@ func (a *Authority) CountBatch(b *Batch) (Counts, error) {
 	return store.Read(a.db, func(tx *store.Tx) (Counts, error) { return countBatch(tx, b) })
 }
 
-// countCards sums the batches of an app, or of all apps (0).
-func countCards(tx *store.Tx, app store.ID) (Counts, error) {
-	var sum Counts
-	add := func(b *Batch, err error) error {
+// countCards sums up batches.
+func countCards(tx *store.Tx, of iter.Seq2[*Batch, error]) (sum Counts, err error) {
+	for b, err := range of {
 		if err != nil {
-			return err
-		}
-		c, err := countBatch(tx, b)
-		sum.add(c)
-		return err
-	}
-	if app == 0 {
-		for b, err := range batches.Scan(tx, store.Range{}) {
-			if err := add(b, err); err != nil {
-				return sum, err
-			}
-		}
-		return sum, nil
-	}
-	for e, err := range batches.ScanBy(tx, batchByApp, store.Range{Prefix: app.Key()}) {
-		if err := add(e.Row, err); err != nil {
 			return sum, err
 		}
+		c, err := countBatch(tx, b)
+		if err != nil {
+			return sum, err
+		}
+		sum.add(c)
 	}
 	return sum, nil
 }

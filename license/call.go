@@ -1,6 +1,7 @@
 package license
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -74,28 +75,27 @@ var acts = map[string]string{
 // hearing is a call whose outer form is good, with everything that can be judged without the file.
 type hearing struct {
 	DeviceCall
-	who      Actor
-	app      *App // nil for a bare call
-	signer   *verdict.Signer
-	key      string // the proved device public key, "" without a proof that can be read
-	proofErr error
-	facts    fingerprint.Facts
-	factsErr error
+	who        Actor
+	epoch      uint16 // read before any clock: no verdict carries a time from before a fall into the epoch after it
+	app        *App   // nil for a bare call
+	signer     *verdict.Signer
+	key        string // the device public key of the proof, "" without one that can be read
+	proofFault *fault.Error
+	facts      fingerprint.Facts
+	factsFault *fault.Error
 }
 
 // hear judges what is answered without a signature: app, keys, the members' form. Proof and device facts are
 // only looked at here; they are judged after the card (§7).
 func (a *Authority) hear(who Actor, c DeviceCall) (*hearing, error) {
-	h := &hearing{DeviceCall: c, who: who}
-	h.facts, h.factsErr = fingerprint.Parse(c.CPU, c.Board, c.MAC)
+	h := &hearing{DeviceCall: c, who: who, epoch: a.db.Epoch()}
+	facts, err := fingerprint.Parse(c.CPU, c.Board, c.MAC)
+	h.facts, h.factsFault = facts, fault.Of(err)
 	if k := c.Request.IdempotencyKey; k != "" && !verdict.ValidIdempotencyKey(k) {
 		return nil, refuse(fault.Invalid, "idempotency_key_invalid").In("Idempotency-Key")
 	}
-	if c.bare() {
-		return h, nil
-	}
-	if err := checkMembers(c); err != nil {
-		return nil, err
+	if err := checkMembers(c); err != nil || c.bare() {
+		return h, err
 	}
 	id, err := uuid.Parse(c.Request.AppID)
 	if err != nil || id.String() != c.Request.AppID {
@@ -114,54 +114,53 @@ func (a *Authority) hear(who Actor, c DeviceCall) (*hearing, error) {
 	if h.signer == nil {
 		return nil, refuse(fault.Invalid, "keys_unknown").In("kids")
 	}
-	h.proof(a.Now())
+	h.prove(a.Now())
 	return h, nil
 }
 
-// checkMembers judges the common members' form: 400 bad_request with the member.
+// checkMembers judges the common members' form: 400 bad_request with the member. A bare call has none of
+// those that a verdict needs.
 func checkMembers(c DeviceCall) error {
 	bad := func(field string) error { return refuse(fault.Invalid, "bad_request").In(field) }
+	full := !c.bare()
 	switch {
-	case c.Request.AppID == "":
+	case full && c.Request.AppID == "":
 		return bad("app_id")
-	case !verdict.ValidNonce(c.Nonce):
+	case full && !verdict.ValidNonce(c.Nonce):
 		return bad("nonce")
-	case !verdict.ValidKids(c.Kids):
+	case full && !verdict.ValidKids(c.Kids):
 		return bad("kids")
-	case c.Session != "" && !verdict.ValidNonce(c.Session):
+	case (full || c.Session != "") && !verdict.ValidNonce(c.Session):
 		return bad("session")
+	case (full || c.Version != "") && !validVersion(c.Version):
+		return bad("version")
 	case !verdict.ValidPlatform(c.Platform):
 		return bad("platform")
-	}
-	if c.Version != "" {
-		if _, err := semver.StrictNewVersion(c.Version); err != nil || len(c.Version) > 64 {
-			return bad("version")
-		}
 	}
 	return nil
 }
 
-func (h *hearing) proof(now time.Time) {
+func validVersion(s string) bool {
+	if len(s) > 64 {
+		return false
+	}
+	_, err := semver.StrictNewVersion(s)
+	return err == nil
+}
+
+// prove judges the proof, and makes Request R as the client knows it.
+func (h *hearing) prove(now time.Time) {
+	h.Request.DeviceKey, h.Request.Time = "", 0
 	if h.Proof == "" {
-		h.proofErr = refuse(fault.Unauthenticated, "proof_required")
+		h.proofFault = refuse(fault.Unauthenticated, "proof_required")
 		return
 	}
 	p, err := verdict.ParseProof(h.Proof)
-	if err != nil {
-		h.proofErr = err
-		return
+	if err == nil {
+		h.key, h.Request = p.Key, h.Request.ProvedBy(p)
+		err = p.Verify(h.Request, now.Unix())
 	}
-	h.key = p.Key
-	h.proofErr = p.Verify(h.Request, now.Unix())
-}
-
-// request is R as the client knows it.
-func (h *hearing) request() verdict.Request {
-	r := h.Request
-	if p, err := verdict.ParseProof(h.Proof); err == nil {
-		r = r.ProvedBy(p)
-	}
-	return r
+	h.proofFault = fault.Of(err)
 }
 
 // outcome is what one transaction found and decided about a call.
@@ -173,24 +172,15 @@ type outcome struct {
 	batch    *Batch
 	licence  *Licence
 	account  *Account
+	hashes   [3]string // of the caller's parts, where they are good
 	seats    seats
 	binding  *Binding // the one that the caller holds, or that was made for it
 	refusal  *fault.Error
 	replayed bool
 }
 
-// refuses notes the first fault and says that there is one. What is no refusal of §7 is given back.
-func (o *outcome) refuses(err error) (bool, error) {
-	if err == nil {
-		return false, nil
-	}
-	f := fault.Of(err)
-	if f.Kind == fault.Internal {
-		return true, err
-	}
-	o.refusal = f
-	return true, nil
-}
+// state is the card's at the time of the call.
+func (o *outcome) state() CardState { return o.card.stateAt(o.now.UnixMilli(), o.batch.until()) }
 
 // verdict signs what the outcome says to the caller of h.
 func (a *Authority) verdict(h *hearing, o *outcome) (string, error) {
@@ -204,29 +194,29 @@ func (a *Authority) verdict(h *hearing, o *outcome) (string, error) {
 	iat := o.now.Unix()
 	c := verdict.Claims{
 		Version: 1, Issuer: a.db.UUID().String(), Audience: o.app.UUID.String(), IssuedAt: iat, Expires: iat,
-		Nonce: h.Nonce, Req: h.request().Req(), Act: act, Code: code, Key: h.key,
-		Tol: int64(o.app.Policy.Tolerance), Beat: int64(o.app.Policy.Beat), Epoch: int64(a.db.Epoch()),
+		Nonce: h.Nonce, Req: h.Request.Req(), Act: act, Code: code, Key: h.key, Parts: o.hashes,
+		Tol: int64(o.app.Policy.Tolerance), Beat: int64(o.app.Policy.Beat), Epoch: int64(h.epoch),
 		Seq: int64(o.push.Seq), News: int64(o.push.News),
 	}
-	if o.account != nil {
-		c.Subject = o.account.id().String()
+	if h.factsFault == nil {
+		c.Device = h.facts.ID().String()
 	}
-	if h.factsErr == nil {
-		c.Parts, c.Device = h.facts.Hashes(o.app.UUID.String()), h.facts.ID().String()
-	}
-	if o.binding != nil {
+	if o.binding != nil { // nobody else is told a word about card and account
 		c.Device, c.Card = o.binding.DeviceID(), a.cardClaim(o)
+		if o.account != nil {
+			c.Subject = o.account.id().String()
+		}
 		if act == verdict.Run {
 			c.Expires = verdict.Lease(iat, int64(o.app.Policy.grace().Seconds()), c.Beat, c.Card.Expires)
 		}
 	}
+	a.raiseClock(o.now, h.epoch)
 	return h.signer.Sign(verdict.TypVerdict, c)
 }
 
 func (a *Authority) cardClaim(o *outcome) *verdict.Card {
 	c := &verdict.Card{
-		ID: a.ids.Out(NounCard, o.card.ID), State: o.card.stateAt(o.now.UnixMilli(), o.batch.until()).String(),
-		Validity: o.batch.Terms.Kind.String(),
+		ID: a.ids.Out(NounCard, o.card.ID), State: o.state().String(), Validity: o.batch.Terms.Kind.String(),
 	}
 	if o.licence != nil {
 		c.Tier, c.Features = o.licence.Tier, o.licence.Features
@@ -256,7 +246,7 @@ func (a *Authority) answer(h *hearing, o *outcome) (*DeviceAnswer, error) {
 	}
 	out := &DeviceAnswer{
 		DeviceID: o.binding.DeviceID(), CardID: a.ids.Out(NounCard, o.card.ID), Verdict: signed, Replayed: o.replayed,
-		Ends: o.card.Ends, State: o.card.State, Tier: o.licence.Tier, Features: o.licence.Features,
+		Ends: o.card.Ends, State: o.state(), Tier: o.licence.Tier, Features: o.licence.Features,
 	}
 	if h.Ticket && h.signer != nil && h.key != "" {
 		ticket, err := a.deviceTicket(o, h)
@@ -269,37 +259,35 @@ func (a *Authority) answer(h *hearing, o *outcome) (*DeviceAnswer, error) {
 }
 
 // find fills in card, licence, account and seats, and judges everything up to the card's state: the part of
-// §7 that all calls share. unusedMay is true for an activation.
-func (a *Authority) find(tx *store.Tx, h *hearing, unusedMay bool) (*outcome, error) {
+// §7 that all calls share. activating says that an unused card will do, and that the card must be the caller's.
+func (a *Authority) find(tx *store.Tx, h *hearing, activating bool) (*outcome, error) {
 	o := &outcome{now: tx.Now}
 	if h.app != nil {
-		if err := o.inApp(tx, h.app.ID); err != nil || o.refusal != nil {
+		if err := o.inApp(tx, h, h.app.ID); err != nil || o.refusal != nil {
 			return o, err
 		}
 	}
 	if err := a.findCard(tx, h, o); err != nil || o.refusal != nil {
 		return o, err
 	}
-	if stop, err := o.refuses(firstError(h.factsErr, a.proofRefusal(h, o))); stop {
+	if o.refusal = cmp.Or(h.factsFault, o.proofFault(h)); o.refusal != nil {
+		return o, nil
+	}
+	if err := o.holder(tx, h, activating); err != nil {
 		return o, err
 	}
-	if err := o.holder(tx, h.key); err != nil {
-		return o, err
-	}
-	if o.account != nil && o.account.Disabled {
+	switch state := o.state(); {
+	case o.account != nil && o.account.Disabled:
 		o.refusal = refuse(fault.Forbidden, "account_disabled")
-		return o, nil
-	}
-	if unusedMay && o.licence != nil && o.licence.Account != h.who.Account {
+	case activating && o.licence != nil && o.licence.Account != h.who.Account:
 		o.refusal = refuse(fault.Conflict, "card_taken")
-		o.binding = nil
-		return o, nil
+	case !activating || state != CardUnused:
+		o.refusal = state.refusal()
 	}
-	_, err := o.refuses(o.card.stateAt(tx.Now.UnixMilli(), o.batch.until()).usable(unusedMay))
-	return o, err
+	return o, nil
 }
 
-func (o *outcome) inApp(tx *store.Tx, id store.ID) error {
+func (o *outcome) inApp(tx *store.Tx, h *hearing, id store.ID) error {
 	app, err := apps.Get(tx, id.Key())
 	if err != nil {
 		return err
@@ -309,58 +297,74 @@ func (o *outcome) inApp(tx *store.Tx, id store.ID) error {
 		return err
 	}
 	o.app, o.push = app, *push
+	if h.factsFault == nil {
+		o.hashes = h.facts.Hashes(app.UUID.String())
+	}
 	if app.Disabled {
 		o.refusal = refuse(fault.Forbidden, "app_disabled")
 	}
 	return nil
 }
 
+// findCard finds the card that the call names. A malformed, an unknown and another app's card are one answer.
 func (a *Authority) findCard(tx *store.Tx, h *hearing, o *outcome) error {
-	var err error
+	card, batch, err := a.cardOf(tx, h)
 	switch {
-	case h.CardKey != "":
-		var key cardkey.Key
-		if key, err = cardkey.Parse(h.CardKey); err == nil {
-			o.card, _, o.batch, err = a.cardByCode(tx, key)
-		}
-	case h.CardID != "":
-		var id store.ID
-		if id, err = a.ids.In(NounCard, h.CardID); err == nil {
-			o.card, o.batch, err = a.cardByID(tx, id)
-		} else {
-			err = cardUnknown()
-		}
-	default:
-		err = cardUnknown()
-	}
-	if err == nil && o.app != nil && o.card.App != o.app.ID {
-		o.card, o.batch = nil, nil
-		err = cardUnknown()
-	}
-	if stop, err := o.refuses(err); stop {
+	case isNotFound(err) || err == nil && o.app != nil && card.App != o.app.ID:
+		o.refusal = refuse(fault.Invalid, cardkey.CodeUnknown).In(h.cardField())
+		return nil
+	case err != nil:
 		return err
 	}
+	o.card, o.batch = card, batch
 	if o.app == nil { // a bare call: the card names the app
-		return o.inApp(tx, o.card.App)
+		return o.inApp(tx, h, card.App)
 	}
 	return nil
 }
 
-// proofRefusal is why the proof does not do. Without one, only a bare activation and a keyless binding in an
-// app that allows it go on.
-func (a *Authority) proofRefusal(h *hearing, o *outcome) error {
+func (a *Authority) cardOf(tx *store.Tx, h *hearing) (*Card, *Batch, error) {
+	if h.cardField() == "card_id" {
+		id, err := a.ids.In(NounCard, h.CardID)
+		if err != nil {
+			return nil, nil, store.ErrNotFound
+		}
+		return cardByID(tx, id)
+	}
+	key, err := cardkey.Parse(h.CardKey)
+	if err != nil {
+		return nil, nil, store.ErrNotFound
+	}
+	return cardByCode(tx, key)
+}
+
+// cardField is the member by which the call names its card.
+func (h *hearing) cardField() string {
+	if h.CardKey == "" && h.CardID != "" {
+		return "card_id"
+	}
+	return "card_key"
+}
+
+// proofFault is why the proof does not do. Without one, only a bare activation and, in an app that allows it, a
+// call with a card key for a keyless binding go on.
+func (o *outcome) proofFault(h *hearing) *fault.Error {
 	if h.app == nil || h.Proof == "" && o.app.Policy.KeyOptional && h.CardKey != "" {
 		return nil
 	}
-	return h.proofErr
+	return h.proofFault
 }
 
-// holder loads licence, its account and its seats, and the caller's own binding among them.
-func (o *outcome) holder(tx *store.Tx, key string) error {
-	if o.card.Licence == 0 {
-		return nil
-	}
+// holder loads whose the card is: licence, account, seats, and the caller's own binding among them. A card that
+// nobody has is about to be the caller's.
+func (o *outcome) holder(tx *store.Tx, h *hearing, activating bool) error {
 	var err error
+	if o.card.Licence == 0 {
+		if activating {
+			o.account, err = accountByID(tx, h.who.Account)
+		}
+		return err
+	}
 	if o.licence, err = licences.Get(tx, o.card.Licence.Key()); err != nil {
 		return err
 	}
@@ -372,16 +376,7 @@ func (o *outcome) holder(tx *store.Tx, key string) error {
 	if o.seats, err = seatsOf(tx, o.licence.ID); err != nil {
 		return err
 	}
-	o.binding = o.seats.withKey(key)
-	return nil
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
+	o.binding = o.seats.withKey(h.key)
 	return nil
 }
 

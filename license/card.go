@@ -2,8 +2,6 @@ package license
 
 import (
 	"encoding/hex"
-	"errors"
-	"time"
 
 	"goldfish/license/cardkey"
 	"goldfish/license/fault"
@@ -134,28 +132,30 @@ func (t Terms) ends(now int64) int64 {
 	return 0
 }
 
-// stateAt is the state that counts at a time: an end that has passed counts at once, whether or not the
-// sweep has written it. until is the batch's fixed end, 0 if it has none.
+// stateAt is the state that counts at a time. Whether a card has ended says its end alone: it counts at once,
+// whether or not the sweep has written it, and does not count while it lies ahead, though a clock that was
+// wrong had it written. until is the batch's fixed end, 0 if it has none.
 func (c *Card) stateAt(now, until int64) CardState {
-	switch {
-	case c.State == CardActive && c.Ends != 0 && now >= c.Ends:
-		return CardLapsed
-	case c.State == CardUnused && until != 0 && now >= until:
-		return CardLapsed
+	switch c.State {
+	case CardActive, CardLapsed:
+		if c.Ends != 0 && now >= c.Ends {
+			return CardLapsed
+		}
+		return CardActive
+	case CardUnused:
+		if until != 0 && now >= until {
+			return CardLapsed
+		}
 	}
 	return c.State
 }
 
-// usable says why a card in this state runs nothing; nil for an active one, and for an unused one where that
-// may be.
-func (s CardState) usable(unusedMay bool) error {
+// refusal says why a card in this state runs nothing; nil for an active one.
+func (s CardState) refusal() *fault.Error {
 	switch s {
 	case CardActive:
 		return nil
 	case CardUnused:
-		if unusedMay {
-			return nil
-		}
 		return refuse(fault.Forbidden, "card_unused")
 	case CardRemoved:
 		return refuse(fault.Forbidden, "card_deleted")
@@ -203,81 +203,30 @@ func (c *Card) apply(act CardAct, now, until int64) error {
 	return nil
 }
 
-// cardByCode finds the card of a key, with its text, in a batch that is ready. Anything else is card_unknown.
-func (a *Authority) cardByCode(tx *store.Tx, key cardkey.Key) (*Card, *CardText, *Batch, error) {
+// cardByCode finds the card of a key in a batch that is ready, or store.ErrNotFound.
+func cardByCode(tx *store.Tx, key cardkey.Key) (*Card, *Batch, error) {
 	code := key.Canonical()
 	lookup, err := tx.Lookup("card.code", code[:])
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	text, err := cardTexts.Find(tx, textByCode, lookup)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, nil, cardUnknown()
-	}
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	card, batch, err := a.cardByID(tx, text.Card)
-	return card, text, batch, err
+	return cardByID(tx, text.Card)
 }
 
-// cardByID finds a card in a batch that is ready. Anything else is card_unknown.
-func (a *Authority) cardByID(tx *store.Tx, id store.ID) (*Card, *Batch, error) {
+// cardByID finds a card in a batch that is ready, or store.ErrNotFound: to everybody, a card that is still
+// being made is not there.
+func cardByID(tx *store.Tx, id store.ID) (*Card, *Batch, error) {
 	card, err := cards.Get(tx, id.Key())
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, cardUnknown()
-	}
 	if err != nil {
 		return nil, nil, err
 	}
 	batch, err := batches.Get(tx, card.Batch.Key())
-	if err != nil {
-		return nil, nil, err
+	if err == nil && batch.State != BatchIsReady {
+		err = store.ErrNotFound
 	}
-	if batch.State != BatchIsReady {
-		return nil, nil, cardUnknown()
-	}
-	return card, batch, nil
-}
-
-func cardUnknown() error { return refuse(fault.Invalid, cardkey.CodeUnknown).In("card_key") }
-
-// Licence is what an account holds: the right to run an app, paid for by one or more cards.
-type Licence struct {
-	ID       store.ID `cbor:"1,keyasint"`
-	App      store.ID `cbor:"2,keyasint"`
-	Account  store.ID `cbor:"3,keyasint,omitempty"` // 0 in apps where the key alone is the login
-	Card     store.ID `cbor:"4,keyasint"`           // the card that began it
-	Tier     string   `cbor:"5,keyasint,omitempty"`
-	Features []string `cbor:"6,keyasint,omitempty"`
-	Ends     int64    `cbor:"7,keyasint,omitempty"` // 0: never
-	Points   int64    `cbor:"8,keyasint,omitempty"`
-	Seats    int      `cbor:"9,keyasint"`
-	Created  int64    `cbor:"10,keyasint"`
-	Lapsed   bool     `cbor:"11,keyasint,omitempty"` // its end has been recorded
-	Replaced []int64  `cbor:"12,keyasint,omitempty"` // when the customer put a new device key on a binding
-}
-
-// Grant is what one card has paid into a licence, so that it can be taken back exactly.
-type Grant struct {
-	Licence store.ID `cbor:"1,keyasint"`
-	Card    store.ID `cbor:"2,keyasint"`
-	Seconds int64    `cbor:"3,keyasint,omitempty"`
-	Points  int64    `cbor:"4,keyasint,omitempty"`
-	At      int64    `cbor:"5,keyasint"`
-}
-
-// unbindFree says when the customer may unbind or replace again: zero for now, else the time.
-func (l *Licence) unbindFree(p Policy, now int64) time.Time {
-	since := now - int64(p.UnbindDays)*24*3600*1000
-	var recent []int64
-	for _, at := range l.Replaced {
-		if at > since {
-			recent = append(recent, at)
-		}
-	}
-	if len(recent) < p.Unbinds {
-		return time.Time{}
-	}
-	return time.UnixMilli(recent[len(recent)-p.Unbinds] + int64(p.UnbindDays)*24*3600*1000)
+	return card, batch, err
 }

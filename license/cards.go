@@ -1,6 +1,7 @@
 package license
 
 import (
+	"cmp"
 	"slices"
 
 	"goldfish/license/cardkey"
@@ -53,7 +54,7 @@ func (a *Authority) ListCards(who Actor, f CardFilter) (out []CardView, next sto
 			out, err = a.oneCard(tx, f)
 			return err
 		}
-		out, next, err = a.scanCards(tx, f)
+		out, next, err = a.pageOfCards(tx, f, scanMost)
 		return err
 	})
 	return out, next, err
@@ -64,52 +65,43 @@ func (a *Authority) oneCard(tx *store.Tx, f CardFilter) ([]CardView, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "card_key_form").In("key")
 	}
-	card, _, _, err := a.cardByCode(tx, key)
-	if fault.Of(err) != nil && fault.Of(err).Code == cardkey.CodeUnknown {
+	card, batch, err := cardByCode(tx, key)
+	if isNotFound(err) {
 		return nil, nil
 	}
-	if err != nil {
+	if err != nil || !f.lets(tx, card, batch) {
 		return nil, err
 	}
-	v, err := a.cardView(tx, card)
-	if err != nil || !f.lets(&v) {
-		return nil, err
-	}
-	return []CardView{v}, nil
+	v, err := a.cardView(tx, card, batch)
+	return []CardView{v}, err
 }
 
-func (f CardFilter) lets(v *CardView) bool {
-	return (f.App == nil || v.Card.App == f.App.ID) && (f.Batch == nil || v.Card.Batch == f.Batch.ID) &&
-		(f.State == 0 || v.State == f.State)
+// lets says whether a card is among those that the filter asks for.
+func (f CardFilter) lets(tx *store.Tx, card *Card, batch *Batch) bool {
+	return (f.App == nil || card.App == f.App.ID) && (f.Batch == nil || card.Batch == f.Batch.ID) &&
+		(f.State == 0 || card.stateAt(tx.Now.UnixMilli(), batch.until()) == f.State)
 }
 
-func (a *Authority) scanCards(tx *store.Tx, f CardFilter) (out []CardView, next store.ID, err error) {
-	r := backFrom(f.Before)
-	if f.Batch != nil && f.Before == 0 {
-		r = backFrom(f.Batch.First + store.ID(f.Batch.Count))
+// pageOfCards looks at no more than scan cards. There is a next page if one more card would be on it, or if
+// the rest was not looked at.
+func (a *Authority) pageOfCards(tx *store.Tx, f CardFilter, scan int) (out []CardView, next store.ID, err error) {
+	if f.Limit <= 0 {
+		return nil, 0, nil
 	}
-	scanned := 0
-	for card, err := range cards.Scan(tx, r) {
+	var last store.ID
+	for c, err := range f.walk(tx, f.Before, true) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if f.Batch != nil && card.ID < f.Batch.First {
-			return out, 0, nil
+		wanted := f.lets(tx, c.card, c.batch)
+		if scan == 0 || wanted && len(out) == f.Limit {
+			return out, last, nil
 		}
-		if scanned++; scanned > scanMost || len(out) == f.Limit {
-			return out, card.ID + 1, nil
-		}
-		if f.App != nil && card.App != f.App.ID {
+		scan, last = scan-1, c.card.ID
+		if !wanted {
 			continue
 		}
-		batch, err := batches.Get(tx, card.Batch.Key())
-		if err != nil {
-			return nil, 0, err
-		}
-		if batch.State != BatchIsReady || f.State != 0 && card.stateAt(tx.Now.UnixMilli(), batch.until()) != f.State {
-			continue
-		}
-		v, err := a.cardView(tx, card)
+		v, err := a.cardView(tx, c.card, c.batch)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -118,12 +110,9 @@ func (a *Authority) scanCards(tx *store.Tx, f CardFilter) (out []CardView, next 
 	return out, 0, nil
 }
 
-func (a *Authority) cardView(tx *store.Tx, card *Card) (CardView, error) {
-	v := CardView{Card: card, App: a.appByID(tx, card.App)}
+func (a *Authority) cardView(tx *store.Tx, card *Card, batch *Batch) (CardView, error) {
+	v := CardView{Card: card, Batch: batch, App: a.appByID(tx, card.App)}
 	var err error
-	if v.Batch, err = batches.Get(tx, card.Batch.Key()); err != nil {
-		return v, err
-	}
 	if v.Text, err = cardTexts.Get(tx, card.ID.Key()); err != nil {
 		return v, err
 	}
@@ -148,14 +137,11 @@ func (a *Authority) CardByID(who Actor, id store.ID) (CardView, error) {
 		return CardView{}, err
 	}
 	return store.Read(a.db, func(tx *store.Tx) (CardView, error) {
-		card, batch, err := a.cardByID(tx, id)
+		card, batch, err := cardOrNotFound(tx, id)
 		if err != nil {
-			if f := fault.Of(err); f.Code == cardkey.CodeUnknown {
-				return CardView{}, notFound(NounCard)
-			}
 			return CardView{}, err
 		}
-		v, err := a.cardView(tx, card)
+		v, err := a.cardView(tx, card, batch)
 		if err != nil {
 			return v, err
 		}
@@ -164,9 +150,18 @@ func (a *Authority) CardByID(who Actor, id store.ID) (CardView, error) {
 			err = a.addBindings(tx, &v)
 		}
 		v.History = append(v.History, v.Text.History...)
-		slices.SortStableFunc(v.History, func(x, y Mark) int { return int(x.At - y.At) })
+		slices.SortStableFunc(v.History, func(x, y Mark) int { return cmp.Compare(x.At, y.At) })
 		return v, err
 	})
+}
+
+// cardOrNotFound finds a card for the back office.
+func cardOrNotFound(tx *store.Tx, id store.ID) (*Card, *Batch, error) {
+	card, batch, err := cardByID(tx, id)
+	if isNotFound(err) {
+		return nil, nil, notFound(NounCard)
+	}
+	return card, batch, err
 }
 
 func (a *Authority) addBindings(tx *store.Tx, v *CardView) error {
@@ -184,7 +179,8 @@ func (a *Authority) addBindings(tx *store.Tx, v *CardView) error {
 	return nil
 }
 
-// OwnCards gives the caller's own cards, newest licence first; a back-office account sees all.
+// OwnCards gives the caller's own cards, newest licence first; a back-office account sees all. The cursor is
+// that of a licence, and of a card for the back office. Of the filter, a customer's call takes app and state.
 func (a *Authority) OwnCards(who Actor, f CardFilter) (out []CardView, next store.ID, err error) {
 	if err := who.Authorise(OwnLicences); err != nil {
 		return nil, 0, err
@@ -192,186 +188,40 @@ func (a *Authority) OwnCards(who Actor, f CardFilter) (out []CardView, next stor
 	if who.BackOffice() {
 		return a.ListCards(who, f)
 	}
+	if f.Limit <= 0 {
+		return nil, 0, nil
+	}
 	err = a.db.View(func(tx *store.Tx) error {
-		r := store.Range{Prefix: who.Account.Key(), Back: true}
-		if f.Before != 0 {
-			r.After = pair(who.Account, f.Before)
-		}
-		for e, err := range licences.ScanBy(tx, licenceByAccount, r) {
-			if err != nil {
-				return err
-			}
-			card, err := cards.Get(tx, e.Row.Card.Key())
-			if err != nil {
-				return err
-			}
-			v, err := a.cardView(tx, card)
-			if err != nil {
-				return err
-			}
-			if out = append(out, v); len(out) == f.Limit {
-				next = e.Row.ID
-				return nil
-			}
-		}
-		return nil
+		out, next, err = a.pageOfLicences(tx, who.Account, f)
+		return err
 	})
 	return out, next, err
 }
 
-// ActFailure says why one card was left as it was.
-type ActFailure struct {
-	ID    string
-	Fault *fault.Error
-}
-
-// ActsMost is how many cards one call may name.
-const ActsMost = 500
-
-var actEvents = map[CardAct]EventKind{EnableCard: CardEnabled, DisableCard: CardDisabled, DeleteCard: CardDeleted}
-
-// ActOnCards enables, disables or deletes cards by their outer ids. Each stands for itself: those that cannot
-// be changed are named with the reason, the others are changed in one transaction, each with its event.
-func (a *Authority) ActOnCards(who Actor, act CardAct, outer []string, why string) (changed int, failed []ActFailure, err error) {
-	if err := who.Authorise(WriteCards); err != nil {
-		return 0, nil, err
+func (a *Authority) pageOfLicences(tx *store.Tx, account store.ID, f CardFilter) (out []CardView, next store.ID, err error) {
+	r := store.Range{Prefix: account.Key(), Back: true}
+	if f.Before != 0 {
+		r.After = pair(account, f.Before)
 	}
-	if len(outer) == 0 || len(outer) > ActsMost {
-		return 0, nil, fault.New(fault.Invalid, "value_range").In("ids").With("least", 1).With("most", ActsMost)
-	}
-	if why, err = line(why, "reason", 200, false); err != nil {
-		return 0, nil, err
-	}
-	err = a.db.Update(func(tx *store.Tx) error {
-		changed, failed = 0, nil
-		for _, text := range outer {
-			err := a.actOn(tx, who, act, text, why)
-			switch f := fault.Of(err); {
-			case err == nil:
-				changed++
-			case f.Kind == fault.Internal:
-				return err
-			default:
-				failed = append(failed, ActFailure{text, f})
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, nil, err
-	}
-	return changed, failed, nil
-}
-
-func (a *Authority) actOn(tx *store.Tx, who Actor, act CardAct, outer, why string) error {
-	id, err := a.ids.In(NounCard, outer)
-	if err != nil {
-		return err
-	}
-	card, batch, err := a.cardByID(tx, id)
-	if err != nil {
-		if f := fault.Of(err); f.Code == cardkey.CodeUnknown {
-			return notFound(NounCard)
-		}
-		return err
-	}
-	if err := card.apply(act, tx.Now.UnixMilli(), batch.until()); err != nil {
-		return err
-	}
-	text, err := cardTexts.Get(tx, id.Key())
-	if err != nil {
-		return err
-	}
-	e := about(actEvents[act], NounCard, id, card.App)
-	if act != EnableCard && card.Licence != 0 {
-		seq, err := nextPush(tx, card.App, false)
+	for l, err := range rowsBy(tx, licences, licenceByAccount, r) {
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
-		e = e.with("seq", seqText(seq))
-	}
-	text.History = append(text.History, Mark{At: tx.Now.UnixMilli(), Kind: e.Kind, By: who.Account, Why: why})
-	text.History = text.History[max(0, len(text.History)-marksKept):]
-	if err := cards.Put(tx, card); err != nil {
-		return err
-	}
-	if err := cardTexts.Put(tx, text); err != nil {
-		return err
-	}
-	return record(tx, who, e)
-}
-
-// ExportCards calls fn for every card of the filter, oldest first, in pages read each in a transaction of its
-// own, and records the export before the first.
-func (a *Authority) ExportCards(who Actor, f CardFilter, fn func([]CardView) error) error {
-	if err := who.Authorise(ExportCards); err != nil {
-		return err
-	}
-	e := about(CardsExported, 0, 0, 0).at(LevelWarning)
-	if f.App != nil {
-		e.App = f.App.ID
-	}
-	if f.Batch != nil {
-		e.Noun, e.Object, e.App = NounBatch, f.Batch.ID, f.Batch.App
-	}
-	if err := a.Record(who, e); err != nil {
-		return err
-	}
-	var after store.ID
-	if f.Batch != nil {
-		after = f.Batch.First - 1
-	}
-	for {
-		views, last, err := a.exportPage(f, after)
+		card, batch, err := cardByID(tx, l.Card)
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
-		if len(views) > 0 {
-			if err := fn(views); err != nil {
-				return err
-			}
+		if !f.lets(tx, card, batch) {
+			continue
 		}
-		if last == 0 {
-			return nil
+		if len(out) == f.Limit {
+			return out, next, nil
 		}
-		after = last
+		v, err := a.cardView(tx, card, batch)
+		if err != nil {
+			return nil, 0, err
+		}
+		out, next = append(out, v), l.ID
 	}
-}
-
-// exportPage gives up to 1,000 rows after an id and the id from which to go on, 0 at the end.
-func (a *Authority) exportPage(f CardFilter, after store.ID) (out []CardView, last store.ID, err error) {
-	err = a.db.View(func(tx *store.Tx) error {
-		scanned := 0
-		for card, err := range cards.Scan(tx, store.Range{After: after.Key()}) {
-			if err != nil {
-				return err
-			}
-			if f.Batch != nil && card.ID >= f.Batch.First+store.ID(f.Batch.Count) {
-				return nil
-			}
-			if scanned++; scanned > 1000 {
-				return nil
-			}
-			last = card.ID
-			batch, err := batches.Get(tx, card.Batch.Key())
-			if err != nil {
-				return err
-			}
-			if batch.State != BatchIsReady {
-				continue
-			}
-			v, err := a.cardView(tx, card)
-			if err != nil {
-				return err
-			}
-			if f.lets(&v) {
-				out = append(out, v)
-			}
-		}
-		if scanned <= 1000 {
-			last = 0
-		}
-		return nil
-	})
-	return out, last, err
+	return out, 0, nil
 }

@@ -53,7 +53,7 @@ func (a *Authority) Overview(who Actor) (*Overview, error) {
 			out.Bound += n
 		}
 		var err error
-		if out.Cards, err = countCards(tx, 0); err != nil {
+		if out.Cards, err = countCards(tx, batches.Scan(tx, store.Range{})); err != nil {
 			return err
 		}
 		for _, r := range []Role{RoleCustomer, RoleOwner} {
@@ -100,7 +100,7 @@ func (a *Authority) AppFigures(app *App) (AppFigures, error) {
 	return store.Read(a.db, func(tx *store.Tx) (AppFigures, error) {
 		f := AppFigures{Online: int64(a.presence.count(app.ID))}
 		var err error
-		if f.Cards, err = countCards(tx, app.ID); err != nil {
+		if f.Cards, err = countCards(tx, rowsBy(tx, batches, batchByApp, store.Range{Prefix: app.ID.Key()})); err != nil {
 			return f, err
 		}
 		f.Bound, err = bindings.Count(tx, boundCounter(app.ID))
@@ -124,13 +124,50 @@ func (a *Authority) Names(e *Event) (actor string, app *App) {
 	return actor, app
 }
 
-// AccountName gives an account's user name and outer id, empty where there is none.
+// AccountName gives an account's user name and its UUID, empty where there is none.
 func (a *Authority) AccountName(id store.ID) (name, outer string) {
 	_ = a.db.View(func(tx *store.Tx) error {
 		if acc, err := accounts.Get(tx, id.Key()); err == nil {
-			name, outer = acc.Username, a.ids.Out(NounAccount, id)
+			name, outer = acc.Username, acc.id().String()
 		}
 		return nil
 	})
 	return name, outer
+}
+
+// OwnFigures are what a customer's overview counts.
+type OwnFigures struct{ Licences, Active, Bound, Online int }
+
+// OwnFigures counts the caller's own licences and devices, up to scanMost of each.
+func (a *Authority) OwnFigures(who Actor) (f OwnFigures, err error) {
+	if err := who.Authorise(OwnLicences); err != nil {
+		return f, err
+	}
+	err = a.db.View(func(tx *store.Tx) error {
+		for e, err := range licences.ScanBy(tx, licenceByAccount, store.Range{Prefix: who.Account.Key()}) {
+			if err != nil || f.Licences == scanMost {
+				return err
+			}
+			f.Licences++
+			card, err := cards.Get(tx, e.Row.Card.Key())
+			if err != nil {
+				return err
+			}
+			if card.stateAt(tx.Now.UnixMilli(), 0) == CardActive {
+				f.Active++
+			}
+			held, err := seatsOf(tx, e.Row.ID)
+			if err != nil {
+				return err
+			}
+			for _, b := range held {
+				f.Bound++
+				if a.presence.isOnline(b.ID) {
+					f.Online++
+				}
+			}
+		}
+		return nil
+	})
+	return f, err
 }

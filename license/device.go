@@ -2,9 +2,9 @@ package license
 
 import (
 	"encoding/hex"
+	"iter"
 	"slices"
 
-	"goldfish/license/fault"
 	"goldfish/license/fingerprint"
 	"goldfish/store"
 )
@@ -107,35 +107,90 @@ type DeviceFilter struct {
 	Limit  int
 }
 
-// ListDevices gives devices, newest first, and the cursor of the next page (0: none).
+// ListDevices gives devices, newest first, and the cursor of the next page (0: none). A page may be short and
+// still have a next one where the filter hits rarely.
 func (a *Authority) ListDevices(who Actor, f DeviceFilter) (out []DeviceView, next store.ID, err error) {
 	if err := who.Authorise(ReadDevices); err != nil {
 		return nil, 0, err
 	}
+	if f.Limit <= 0 {
+		return nil, 0, nil
+	}
 	err = a.db.View(func(tx *store.Tx) error {
-		scanned := 0
-		for b, err := range bindings.Scan(tx, backFrom(f.Before)) {
-			if err != nil {
-				return err
-			}
-			if scanned++; f.matches(b, a) {
-				out = append(out, a.deviceView(tx, b))
-			}
-			if len(out) == f.Limit || scanned == scanMost {
-				next = b.ID
-				return nil
-			}
-		}
-		return nil
+		out, next, err = a.pageOfDevices(tx, f, scanMost)
+		return err
 	})
 	return out, next, err
 }
 
-func (f DeviceFilter) matches(b *Binding, a *Authority) bool {
+// pageOfDevices looks at no more than scan devices. There is a next page if one more device would be on it, or
+// if the rest was not looked at.
+func (a *Authority) pageOfDevices(tx *store.Tx, f DeviceFilter, scan int) (out []DeviceView, next store.ID, err error) {
+	rows, err := a.devicesBack(tx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	var last store.ID
+	for b, err := range rows {
+		if err != nil {
+			return nil, 0, err
+		}
+		wanted := f.lets(b, a.presence)
+		if scan == 0 || wanted && len(out) == f.Limit {
+			return out, last, nil
+		}
+		if scan, last = scan-1, b.ID; wanted {
+			out = append(out, a.deviceView(tx, b))
+		}
+	}
+	return out, 0, nil
+}
+
+// devicesBack gives the devices that a filter may mean, newest first: those online from memory, a card's by
+// its licence, else all.
+func (a *Authority) devicesBack(tx *store.Tx, f DeviceFilter) (iter.Seq2[*Binding, error], error) {
+	if f.Card != 0 {
+		card, _, err := cardByID(tx, f.Card)
+		if isNotFound(err) || err == nil && card.Licence == 0 {
+			return func(func(*Binding, error) bool) {}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r := store.Range{Prefix: card.Licence.Key(), Back: true}
+		if f.Before != 0 {
+			r.After = pair(card.Licence, f.Before)
+		}
+		return rowsBy(tx, bindings, bindingByLicence, r), nil
+	}
+	if f.Online != nil && *f.Online {
+		return a.onlineBack(tx, f), nil
+	}
+	return bindings.Scan(tx, backFrom(f.Before)), nil
+}
+
+func (a *Authority) onlineBack(tx *store.Tx, f DeviceFilter) iter.Seq2[*Binding, error] {
+	var app store.ID
+	if f.App != nil {
+		app = f.App.ID
+	}
+	return func(yield func(*Binding, error) bool) {
+		for _, id := range a.presence.bindings(app) {
+			if f.Before != 0 && id >= f.Before {
+				continue
+			}
+			if b, err := bindings.Get(tx, id.Key()); !isNotFound(err) && !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+func (f DeviceFilter) lets(b *Binding, p *presence) bool {
 	if f.App != nil && b.App != f.App.ID || f.Card != 0 && b.Card != f.Card {
 		return false
 	}
-	return f.Online == nil || a.presence.online(b.ID) == *f.Online
+	return f.Online == nil || p.isOnline(b.ID) == *f.Online
 }
 
 func (a *Authority) deviceView(tx *store.Tx, b *Binding) DeviceView {
@@ -143,7 +198,7 @@ func (a *Authority) deviceView(tx *store.Tx, b *Binding) DeviceView {
 	if p, err := presences.Get(tx, b.ID.Key()); err == nil {
 		v.Presence = *p
 	}
-	a.presence.newer(b.ID, &v.Presence)
+	v.Presence = a.presence.now(b.ID, v.Presence)
 	if text, err := cardTexts.Get(tx, b.Card.Key()); err == nil {
 		v.Masked = text.Masked()
 	}
@@ -159,20 +214,10 @@ func (a *Authority) Device(who Actor, id store.ID) (DeviceView, error) {
 		return DeviceView{}, err
 	}
 	return store.Read(a.db, func(tx *store.Tx) (DeviceView, error) {
-		b, err := found(bindings.Get(tx, id.Key()))(NounDevice)
+		b, err := rowOf(tx, bindings, id, NounDevice)
 		if err != nil {
 			return DeviceView{}, err
 		}
 		return a.deviceView(tx, b), nil
 	})
-}
-
-// found turns the store's "no such row" into the caller's: found(table.Get(…))(noun).
-func found[T any](v *T, err error) func(Noun) (*T, error) {
-	return func(n Noun) (*T, error) {
-		if err != nil && fault.Of(err).Code == fault.CodeInternal && isNotFound(err) {
-			return nil, notFound(n)
-		}
-		return v, err
-	}
 }

@@ -1,31 +1,38 @@
 package license
 
-import (
-	"time"
+import "goldfish/store"
 
-	"goldfish/store"
-)
+// sweepRows is how many ended licences go into one commit; each moves entries of two indexes.
+const sweepRows = 500
 
 // SweepExpired marks every licence whose end has passed, with its card, and records it: on time while
 // running, caught up after a pause, exactly once each. What a device is told never waits for it.
 func (a *Authority) SweepExpired() error {
 	for {
-		due, err := store.Read(a.db, func(tx *store.Tx) ([]store.ID, error) { return dueLicences(tx, sliceRows) })
+		due, err := store.Read(a.db, func(tx *store.Tx) ([]store.ID, error) { return dueLicences(tx, sweepRows) })
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		err = a.db.Update(func(tx *store.Tx) error {
-			for _, id := range due {
-				if err := expire(tx, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil || len(due) < sliceRows {
+		if err := a.eachLicence(due, expire); err != nil || len(due) < sweepRows {
 			return err
 		}
 	}
+}
+
+// eachLicence calls fn for each licence in one transaction.
+func (a *Authority) eachLicence(ids []store.ID, fn func(*store.Tx, *Licence) error) error {
+	return a.db.Update(func(tx *store.Tx) error {
+		for _, id := range ids {
+			l, err := licences.Get(tx, id.Key())
+			if err != nil {
+				return err
+			}
+			if err := fn(tx, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func dueLicences(tx *store.Tx, most int) ([]store.ID, error) {
@@ -42,10 +49,9 @@ func dueLicences(tx *store.Tx, most int) ([]store.ID, error) {
 	return due, nil
 }
 
-func expire(tx *store.Tx, id store.ID) error {
-	l, err := licences.Get(tx, id.Key())
-	if err != nil || l.Lapsed || l.Ends == 0 || l.Ends > tx.Now.UnixMilli() {
-		return err
+func expire(tx *store.Tx, l *Licence) error {
+	if l.Lapsed || l.Ends == 0 || l.Ends > tx.Now.UnixMilli() {
+		return nil
 	}
 	card, err := cards.Get(tx, l.Card.Key())
 	if err != nil {
@@ -56,7 +62,7 @@ func expire(tx *store.Tx, id store.ID) error {
 		return err
 	}
 	if card.State != CardActive {
-		return nil // a disabled card shows its end when it is enabled again
+		return nil // a disabled card shows its end, with the event, when it is enabled again
 	}
 	card.State = CardLapsed
 	if err := cards.Put(tx, card); err != nil {
@@ -69,38 +75,43 @@ func expire(tx *store.Tx, id store.ID) error {
 	return record(tx, System, about(CardExpired, NounCard, card.ID, l.App).with("seq", seqText(seq)))
 }
 
-// Marker keeps one number of the appliance's own under a name.
-type Marker struct {
-	Name  string `cbor:"1,keyasint"`
-	Value int64  `cbor:"2,keyasint"`
+// reviveLicences takes back what the sweep has marked while the clock was ahead of the true time.
+func (a *Authority) reviveLicences() error {
+	wrong, err := store.Read(a.db, func(tx *store.Tx) (ids []store.ID, err error) {
+		for l, err := range licences.Scan(tx, store.Range{}) {
+			if err != nil {
+				return nil, err
+			}
+			if l.Lapsed && l.Ends > tx.Now.UnixMilli() {
+				ids = append(ids, l.ID)
+			}
+		}
+		return ids, nil
+	})
+	for ; err == nil && len(wrong) > 0; wrong = wrong[min(sweepRows, len(wrong)):] {
+		err = a.eachLicence(wrong[:min(sweepRows, len(wrong))], revive)
+	}
+	return err
 }
 
-const (
-	clockMark  = "clock" // the highest time that this file has seen, Unix milliseconds
-	clockSlack = 10 * time.Minute
-)
-
-// checkClock starts a new epoch when the clock fell back behind what the file has already told its devices
-// (protocol §12), so that they take the new times.
-func (a *Authority) checkClock() error {
-	m, err := store.Read(a.db, func(tx *store.Tx) (*Marker, error) { return marks.Get(tx, []byte(clockMark)) })
-	if err != nil && !isNotFound(err) {
+func revive(tx *store.Tx, l *Licence) error {
+	if !l.Lapsed || l.Ends <= tx.Now.UnixMilli() {
+		return nil
+	}
+	card, err := cards.Get(tx, l.Card.Key())
+	if err != nil {
 		return err
 	}
-	if m != nil && a.Now().Before(time.UnixMilli(m.Value).Add(-clockSlack)) {
-		if _, err := a.db.NextEpoch(); err != nil {
-			return err
-		}
-		if err := a.Record(System, about(SystemError, 0, 0, 0).at(LevelError).because("clock_back")); err != nil {
-			return err
-		}
-		a.log.Error("the clock is behind what this file has seen: a new epoch begins", "seen", time.UnixMilli(m.Value).UTC())
+	l.Lapsed = false
+	if err := licences.Put(tx, l); err != nil {
+		return err
 	}
-	return a.putClock()
-}
-
-func (a *Authority) putClock() error {
-	return a.db.Update(func(tx *store.Tx) error {
-		return marks.Put(tx, &Marker{Name: clockMark, Value: tx.Now.UnixMilli()})
-	})
+	if card.State != CardLapsed {
+		return nil
+	}
+	card.State = CardActive
+	if err := cards.Put(tx, card); err != nil {
+		return err
+	}
+	return record(tx, System, about(CardEnabled, NounCard, card.ID, l.App).because(codeClockBack))
 }

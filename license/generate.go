@@ -8,27 +8,27 @@ import (
 	"goldfish/store"
 )
 
-// sliceRows is how many cards go into one commit: more would make interactive changes wait.
-const sliceRows = 2000
+const (
+	sliceRows = 2000 // cards in one commit: more would make interactive changes wait
+	triesMost = 3    // of a slice that fails, before the job is turned round
+	drawsMost = 8    // of a card key that exists already
+)
 
-// generate makes a batch's cards slice by slice. cancelled ends when somebody cancels the job or the
-// appliance stops, stopping only in the latter case: then the job goes on at the next start.
-func (a *Authority) generate(cancelled, stopping context.Context, id store.ID) {
+// generate makes a batch's cards slice by slice, or takes them away again when the job was turned round, until
+// the job is over or the appliance stops; then it goes on at the next start.
+func (a *Authority) generate(stopping context.Context, id store.ID) {
 	keys := cardkey.NewGenerator(a.opts.Rand)
-	for try := 0; ; {
-		if stopping.Err() != nil {
-			return
-		}
-		job, err := store.Write(a.db, func(tx *store.Tx) (*Job, error) { return a.step(tx, id, keys) })
+	for try := 0; stopping.Err() == nil; {
+		job, err := store.Write(a.db, func(tx *store.Tx) (*Job, error) { return step(tx, id, keys) })
 		if errors.Is(err, store.ErrClosed) {
 			return
 		}
 		if err != nil {
 			a.log.Error("a job's step failed", "job", a.ids.Out(NounJob, id), "err", err)
-			if try++; try > 3 {
+			if try++; try > triesMost {
 				a.giveUp(id)
 			}
-			if !patience(stopping, try) {
+			if !a.jobs.rest(try) {
 				return
 			}
 			continue
@@ -48,7 +48,7 @@ func (a *Authority) giveUp(id store.ID) {
 		if err != nil || j.State != JobRunning {
 			return err
 		}
-		return markUndoing(tx, j, "write_failed")
+		return turnRound(tx, System, j, "write_failed")
 	})
 	if err != nil {
 		a.log.Error("a job could not be turned round and will be tried again", "err", err)
@@ -56,30 +56,22 @@ func (a *Authority) giveUp(id store.ID) {
 }
 
 // step does one slice of a job in one transaction, forwards or backwards, and says where it stands then.
-func (a *Authority) step(tx *store.Tx, id store.ID, keys *cardkey.Generator) (*Job, error) {
+func step(tx *store.Tx, id store.ID, keys *cardkey.Generator) (*Job, error) {
 	j, err := jobs.Get(tx, id.Key())
-	if err != nil {
-		return nil, err
+	if err != nil || j.State != JobRunning && j.State != JobCancelling {
+		return j, err
 	}
 	b, err := batches.Get(tx, j.Object.Key())
 	if err != nil {
 		return nil, err
 	}
-	switch j.State {
-	case JobRunning:
-		err = a.makeSlice(tx, j, b, keys)
-	case JobCancelling:
-		err = a.takeSlice(tx, j, b)
-	default:
-		return j, nil
+	if j.State == JobRunning {
+		return j, makeSlice(tx, j, b, keys)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return j, jobs.Put(tx, j)
+	return j, takeSlice(tx, j, b)
 }
 
-func (a *Authority) makeSlice(tx *store.Tx, j *Job, b *Batch, keys *cardkey.Generator) error {
+func makeSlice(tx *store.Tx, j *Job, b *Batch, keys *cardkey.Generator) error {
 	for range min(sliceRows, j.Total-j.Done) {
 		id := b.First + store.ID(j.Done)
 		if err := newCardText(tx, id, keys); err != nil {
@@ -91,31 +83,35 @@ func (a *Authority) makeSlice(tx *store.Tx, j *Job, b *Batch, keys *cardkey.Gene
 		j.Done++
 	}
 	if j.Done < j.Total {
-		return nil
+		return jobs.Put(tx, j)
 	}
 	j.State, j.Finished, b.State = JobDone, tx.Now.UnixMilli(), BatchIsReady
+	if err := jobs.Put(tx, j); err != nil {
+		return err
+	}
 	if err := batches.Put(tx, b); err != nil {
 		return err
 	}
 	return record(tx, System, about(BatchReady, NounBatch, b.ID, b.App))
 }
 
-// newCardText draws card keys until one is new; at 79 bits the first is.
+// newCardText draws card keys until one is new: at 79 bits the first is. A source that gives nothing new is
+// broken, and must not hold up the writer for ever.
 func newCardText(tx *store.Tx, id store.ID, keys *cardkey.Generator) error {
-	for {
+	for try := 1; ; try++ {
 		key, err := keys.Next()
 		if err != nil {
 			return err
 		}
 		code := key.Canonical()
 		err = cardTexts.Put(tx, &CardText{Card: id, Code: code[:]})
-		if !errors.Is(err, store.ErrConflict) {
+		if !errors.Is(err, store.ErrConflict) || try == drawsMost {
 			return err
 		}
 	}
 }
 
-func (a *Authority) takeSlice(tx *store.Tx, j *Job, b *Batch) error {
+func takeSlice(tx *store.Tx, j *Job, b *Batch) error {
 	for range min(sliceRows, j.Done) {
 		key := (b.First + store.ID(j.Done-1)).Key()
 		if err := cards.Delete(tx, key); err != nil {
@@ -127,16 +123,7 @@ func (a *Authority) takeSlice(tx *store.Tx, j *Job, b *Batch) error {
 		j.Done--
 	}
 	if j.Done > 0 {
-		return nil
+		return jobs.Put(tx, j)
 	}
-	kind, level := BatchCancelled, LevelInfo
-	j.State = JobCancelled
-	if j.Code != "" {
-		kind, level, j.State = BatchFailed, LevelError, JobFailed
-	}
-	j.Finished = tx.Now.UnixMilli()
-	if err := batches.Delete(tx, b.ID.Key()); err != nil {
-		return err
-	}
-	return record(tx, System, about(kind, NounBatch, b.ID, b.App).because(j.Code).at(level))
+	return undone(tx, j, b)
 }

@@ -63,16 +63,21 @@ func newJob(tx *store.Tx, who Actor, kind JobKind, object store.ID, total int) (
 	return j, jobs.Put(tx, j)
 }
 
-// jobRunner runs one job after another and can be stopped at any slice.
+// jobRunner runs one job after another. Where each stands is in the file alone.
 type jobRunner struct {
 	authority *Authority
 	mu        sync.Mutex
 	watch     []func(Job)
-	cancels   map[store.ID]context.CancelFunc
-	ctx       context.Context
-	stopAll   context.CancelFunc
+	ctx       context.Context // ends when the appliance stops
+	stop      context.CancelFunc
+	pause     time.Duration // after a failed slice, doubling
 	turn      sync.Mutex
 	wg        sync.WaitGroup
+}
+
+func (r *jobRunner) begin(a *Authority) {
+	r.authority, r.pause = a, time.Second
+	r.ctx, r.stop = context.WithCancel(context.Background())
 }
 
 // OnJob has fn called, outside all locks, whenever a job has moved on. Call it before serving; fn must not
@@ -88,54 +93,56 @@ func (r *jobRunner) tell(j *Job) {
 	watch := r.watch
 	r.mu.Unlock()
 	for _, fn := range watch {
-		fn(*j)
+		r.authority.guarded("job", func() { fn(*j) })
 	}
 }
 
-func (r *jobRunner) start(j *Job) {
+func (r *jobRunner) start(id store.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ctx == nil {
-		r.ctx, r.stopAll = context.WithCancel(context.Background())
-		r.cancels = map[store.ID]context.CancelFunc{}
-	}
 	if r.ctx.Err() != nil {
 		return // it goes on after the next start
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.cancels[j.ID] = cancel
-	r.wg.Add(1)
-	go func() {
-		defer r.wg.Done()
-		defer cancel()
+	r.wg.Go(func() {
 		r.turn.Lock()
 		defer r.turn.Unlock()
-		r.authority.generate(ctx, r.ctx, j.ID)
-	}()
+		r.authority.generate(r.ctx, id)
+	})
 }
 
-// stop ends all jobs after their present slice; they go on at the next start.
-func (r *jobRunner) stop() {
+// end stops all jobs after their present slice; they go on at the next start.
+func (r *jobRunner) end() {
 	r.mu.Lock()
-	if r.ctx == nil {
-		r.ctx, r.stopAll = context.WithCancel(context.Background())
-	}
-	r.stopAll()
+	r.stop()
 	r.mu.Unlock()
 	r.wg.Wait()
 }
 
+// rest waits before a failed slice is tried again; false when the appliance stops meanwhile.
+func (r *jobRunner) rest(try int) bool {
+	t := time.NewTimer(r.pause << min(try, 5))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.ctx.Done():
+		return false
+	}
+}
+
 // resumeJobs goes on with what a stop or crash interrupted.
 func (a *Authority) resumeJobs() error {
-	open, err := store.Read(a.db, func(tx *store.Tx) ([]*Job, error) {
-		return page(jobs.Scan(tx, store.Range{}), CountMost, func(j *Job) bool {
-			return j.State == JobRunning || j.State == JobCancelling
-		})
+	return a.db.View(func(tx *store.Tx) error {
+		for j, err := range jobs.Scan(tx, store.Range{}) {
+			if err != nil {
+				return err
+			}
+			if j.State == JobRunning || j.State == JobCancelling {
+				a.jobs.start(j.ID)
+			}
+		}
+		return nil
 	})
-	for _, j := range open {
-		a.jobs.start(j)
-	}
-	return err
 }
 
 // Job gives one job.
@@ -143,7 +150,7 @@ func (a *Authority) Job(who Actor, id store.ID) (*Job, error) {
 	if err := who.Authorise(ReadJobs); err != nil {
 		return nil, err
 	}
-	return store.Read(a.db, func(tx *store.Tx) (*Job, error) { return found(jobs.Get(tx, id.Key()))(NounJob) })
+	return store.Read(a.db, func(tx *store.Tx) (*Job, error) { return rowOf(tx, jobs, id, NounJob) })
 }
 
 // ListJobs gives up to limit jobs, newest first.
@@ -152,7 +159,7 @@ func (a *Authority) ListJobs(who Actor, before store.ID, limit int) ([]*Job, err
 		return nil, err
 	}
 	return store.Read(a.db, func(tx *store.Tx) ([]*Job, error) {
-		return page(jobs.Scan(tx, backFrom(before)), limit, nil)
+		return page(jobs.Scan(tx, backFrom(before)), limit)
 	})
 }
 
@@ -162,49 +169,53 @@ func (a *Authority) CancelJob(who Actor, id store.ID) (*Job, error) {
 		return nil, err
 	}
 	job, err := store.Write(a.db, func(tx *store.Tx) (*Job, error) {
-		j, err := found(jobs.Get(tx, id.Key()))(NounJob)
+		j, err := rowOf(tx, jobs, id, NounJob)
 		if err != nil {
 			return nil, err
 		}
 		if j.State != JobRunning {
 			return nil, fault.New(fault.Conflict, "job_not_running").With("state", j.State.String())
 		}
-		return j, markUndoing(tx, j, "")
+		return j, turnRound(tx, who, j, "")
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		a.jobs.tell(job)
 	}
-	a.jobs.mu.Lock()
-	cancel := a.jobs.cancels[id]
-	a.jobs.mu.Unlock()
-	if cancel != nil {
-		cancel()
-	}
-	a.jobs.tell(job)
-	return job, nil
+	return job, err
 }
 
-// markUndoing turns a job and its batch round. code is why it failed, "" when somebody cancelled it.
-func markUndoing(tx *store.Tx, j *Job, code string) error {
+// turnRound makes a job take away what it has made, and records who wanted it: code is why it failed, "" when
+// somebody cancelled it.
+func turnRound(tx *store.Tx, who Actor, j *Job, code string) error {
 	b, err := batches.Get(tx, j.Object.Key())
 	if err != nil {
 		return err
 	}
 	j.State, j.Code, b.State = JobCancelling, code, BatchUndoing
+	e := about(BatchCancelled, NounBatch, b.ID, b.App)
+	if code != "" {
+		e = about(BatchFailed, NounBatch, b.ID, b.App).because(code).at(LevelError)
+	}
+	if err := record(tx, who, e); err != nil {
+		return err
+	}
+	if j.Done == 0 { // it need not wait for its turn
+		return undone(tx, j, b)
+	}
 	if err := batches.Put(tx, b); err != nil {
 		return err
 	}
 	return jobs.Put(tx, j)
 }
 
-// patience waits before a failed slice is tried again; false when the appliance stops meanwhile.
-func patience(ctx context.Context, try int) bool {
-	t := time.NewTimer(time.Second << min(try, 5))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+// undone ends a job that has taken everything away.
+func undone(tx *store.Tx, j *Job, b *Batch) error {
+	j.State, j.Finished = JobCancelled, tx.Now.UnixMilli()
+	if j.Code != "" {
+		j.State = JobFailed
 	}
+	if err := batches.Delete(tx, b.ID.Key()); err != nil {
+		return err
+	}
+	return jobs.Put(tx, j)
 }

@@ -19,8 +19,8 @@ func backFrom(before store.ID) store.Range {
 	return store.Range{Back: true, After: before.Key()}
 }
 
-// page collects up to limit rows that keep lets pass (nil: all). A damaged row ends the page with its error.
-func page[T any](rows iter.Seq2[*T, error], limit int, keep func(*T) bool) ([]*T, error) {
+// page collects up to limit rows. A damaged row ends the page with its error.
+func page[T any](rows iter.Seq2[*T, error], limit int) ([]*T, error) {
 	var out []*T
 	if limit <= 0 {
 		return nil, nil
@@ -29,13 +29,31 @@ func page[T any](rows iter.Seq2[*T, error], limit int, keep func(*T) bool) ([]*T
 		if err != nil {
 			return nil, err
 		}
-		if keep == nil || keep(row) {
-			if out = append(out, row); len(out) == limit {
-				break
-			}
+		if out = append(out, row); len(out) == limit {
+			break
 		}
 	}
 	return out, nil
+}
+
+// rowsBy gives the rows that an index holds in the range, without the entries' keys.
+func rowsBy[T any](tx *store.Tx, t *store.Table[T], ix *store.Index[T], r store.Range) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for e, err := range t.ScanBy(tx, ix, r) {
+			if !yield(e.Row, err) {
+				return
+			}
+		}
+	}
+}
+
+// rowOf gives a row by its id; for one that is not there, the caller's answer instead of the store's.
+func rowOf[T any](tx *store.Tx, t *store.Table[T], id store.ID, n Noun) (*T, error) {
+	row, err := t.Get(tx, id.Key())
+	if isNotFound(err) {
+		return nil, notFound(n)
+	}
+	return row, err
 }
 
 // syncMap is sync.Map with types.

@@ -1,8 +1,8 @@
 package license
 
 import (
-	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,36 +30,70 @@ func (p Presence) Addr() netip.Addr {
 // PresenceFlush is how often presence goes to the file.
 const PresenceFlush = 30 * time.Second
 
+// presenceRows is how many devices go into one commit: more would make interactive changes wait.
+const presenceRows = 2000
+
+// presence is who is online now.
 type presence struct {
-	mu      sync.Mutex
-	devices map[store.ID]*present
+	mu     sync.Mutex
+	online map[store.ID]*present // by binding: whoever is online, and nobody else
+	perApp map[store.ID]int
+
+	news    []turn // comings and goings that the watchers have not been told yet, in their order
+	telling bool
 	watch   []func(binding store.ID, online bool)
+
+	writing sync.Mutex // one flush or sweep at a time, so that no older row follows a newer one into the file
 }
 
+// present is a device that is online.
 type present struct {
 	Presence
+	heard   int64 // what silence counts from, Unix milliseconds
 	silence time.Duration
 	sockets int
-	dirty   bool
+	dirty   bool // not in the file yet
 }
 
-func newPresence() *presence { return &presence{devices: map[store.ID]*present{}} }
+type turn struct {
+	binding store.ID
+	online  bool
+}
 
-// OnPresence has fn called, outside all locks, when a device comes online or goes offline. Call it before
-// serving; fn must not block.
+func newPresence() *presence {
+	return &presence{online: map[store.ID]*present{}, perApp: map[store.ID]int{}}
+}
+
+// OnPresence has fn called, outside all locks, when a device comes online or goes offline, in that order. Call
+// it before serving; fn must not block.
 func (a *Authority) OnPresence(fn func(binding store.ID, online bool)) {
 	a.presence.mu.Lock()
 	defer a.presence.mu.Unlock()
 	a.presence.watch = append(a.presence.watch, fn)
 }
 
-func (p *presence) tell(id store.ID, online bool) {
+// tellPresence tells the watchers what is new. One caller at a time tells, for the others too: what is told
+// last of a device is what holds.
+func (a *Authority) tellPresence() {
+	p := a.presence
 	p.mu.Lock()
-	watch := p.watch
-	p.mu.Unlock()
-	for _, fn := range watch {
-		fn(id, online)
+	defer p.mu.Unlock()
+	if p.telling {
+		return
 	}
+	p.telling = true
+	for len(p.news) > 0 {
+		news, watch := p.news, p.watch
+		p.news = nil
+		p.mu.Unlock()
+		for _, n := range news {
+			for _, fn := range watch {
+				a.guarded("presence", func() { fn(n.binding, n.online) })
+			}
+		}
+		p.mu.Lock()
+	}
+	p.telling = false
 }
 
 // seen notes that a device was heard in a call that may run.
@@ -67,219 +101,94 @@ func (a *Authority) seen(h *hearing, o *outcome) {
 	a.presence.hear(Presence{
 		Binding: o.binding.ID, Seen: o.now.UnixMilli(), Version: h.Version, Address: h.who.Address.Unmap().AsSlice(),
 		App: o.app.ID, Session: h.Session,
-	}, o.app.Policy.silence())
+	}, o.app.Policy.silence(), 0)
+	a.tellPresence()
 }
 
-func (p *presence) hear(now Presence, silence time.Duration) {
+// hear notes a device that was heard, and a socket that it opened.
+func (p *presence) hear(now Presence, silence time.Duration, sockets int) {
 	p.mu.Lock()
-	d := p.devices[now.Binding]
+	defer p.mu.Unlock()
+	d := p.online[now.Binding]
 	if d == nil {
 		d = &present{}
-		p.devices[now.Binding] = d
+		p.enter(now.Binding, now.App, d)
 	}
-	was := d.Online
-	now.Online, now.Seen = true, max(now.Seen, d.Seen)
-	d.Presence, d.silence, d.dirty = now, silence, true
-	p.mu.Unlock()
-	if !was {
-		p.tell(now.Binding, true)
+	now.Online = true
+	d.Presence, d.heard, d.silence, d.dirty = now, now.Seen, silence, true
+	d.sockets += sockets
+}
+
+func (p *presence) enter(id, app store.ID, d *present) {
+	p.online[id] = d
+	p.perApp[app]++
+	p.news = append(p.news, turn{id, true})
+}
+
+func (p *presence) leave(d *present) {
+	delete(p.online, d.Binding)
+	if p.perApp[d.App]--; p.perApp[d.App] == 0 {
+		delete(p.perApp, d.App)
 	}
+	p.news = append(p.news, turn{d.Binding, false})
 }
 
 // Connect notes an open socket of a device, which counts as presence until the returned function is called.
 func (a *Authority) Connect(t DeviceTicket) (left func()) {
 	a.presence.hear(Presence{
 		Binding: t.Binding, Seen: a.Now().UnixMilli(), Version: t.Version, Address: t.Address, App: t.App, Session: t.Session,
-	}, t.Silence)
-	a.presence.socket(t.Binding, 1, a.Now())
-	var once sync.Once
-	return func() { once.Do(func() { a.presence.socket(t.Binding, -1, a.Now()) }) }
+	}, t.Silence, 1)
+	a.tellPresence()
+	return sync.OnceFunc(func() { a.presence.disconnect(t.Binding, a.Now().UnixMilli()) })
 }
 
-func (p *presence) socket(id store.ID, by int, now time.Time) {
+func (p *presence) disconnect(id store.ID, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d := p.devices[id]; d != nil {
-		d.sockets += by
-		d.Seen, d.dirty = max(d.Seen, now.UnixMilli()), true
+	if d := p.online[id]; d != nil {
+		d.sockets--
+		d.Seen, d.heard, d.dirty = now, now, true
 	}
 }
 
-func (p *presence) online(id store.ID) bool {
+func (p *presence) isOnline(id store.ID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	d := p.devices[id]
-	return d != nil && d.Online
+	return p.online[id] != nil
 }
 
-// newer replaces what the file says by what memory knows.
-func (p *presence) newer(id store.ID, into *Presence) {
+// now is a device's presence as of now: row is what the file says.
+func (p *presence) now(id store.ID, row Presence) Presence {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d := p.devices[id]; d != nil {
-		*into = d.Presence
+	if d := p.online[id]; d != nil {
+		return d.Presence
 	}
+	row.Online = false
+	return row
 }
 
-func (p *presence) bindingsOf(app store.ID) []store.ID {
+// bindings are the devices of an app (0: of all) that are online, newest binding first.
+func (p *presence) bindings(app store.ID) []store.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []store.ID
-	for id, d := range p.devices {
-		if d.App == app && d.Online {
+	for id, d := range p.online {
+		if app == 0 || d.App == app {
 			out = append(out, id)
 		}
 	}
+	slices.Sort(out)
+	slices.Reverse(out)
 	return out
 }
 
 // count is how many devices of an app (0: of all) are online.
-func (p *presence) count(app store.ID) (n int) {
+func (p *presence) count(app store.ID) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, d := range p.devices {
-		if d.Online && (app == 0 || d.App == app) {
-			n++
-		}
+	if app == 0 {
+		return len(p.online)
 	}
-	return n
-}
-
-// silent are the online devices that have no socket and were not heard for too long.
-func (p *presence) silent(now time.Time) []Presence {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []Presence
-	for _, d := range p.devices {
-		if d.Online && d.sockets == 0 && now.Sub(time.UnixMilli(d.Seen)) > d.silence {
-			out = append(out, d.Presence)
-		}
-	}
-	return out
-}
-
-// loadPresence brings back who was online when the appliance stopped: those who do not come back in time go
-// offline with their one event.
-func (a *Authority) loadPresence() error {
-	return a.db.View(func(tx *store.Tx) error {
-		for row, err := range presences.Scan(tx, store.Range{}) {
-			if err != nil {
-				return err
-			}
-			if !row.Online {
-				continue
-			}
-			silence := DefaultPolicy.silence()
-			if app := a.appByID(tx, row.App); app != nil {
-				silence = app.Policy.silence()
-			}
-			a.presence.devices[row.Binding] = &present{Presence: *row, silence: silence}
-		}
-		return nil
-	})
-}
-
-// FlushPresence writes what was heard since the last flush, in one transaction.
-func (a *Authority) FlushPresence() error {
-	a.presence.mu.Lock()
-	var rows []Presence
-	for _, d := range a.presence.devices {
-		if d.dirty {
-			rows = append(rows, d.Presence)
-			d.dirty = false
-		}
-	}
-	a.presence.mu.Unlock()
-	if len(rows) == 0 {
-		return nil
-	}
-	err := a.db.Update(func(tx *store.Tx) error {
-		for i := range rows {
-			if err := presences.Put(tx, &rows[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		a.presence.mu.Lock()
-		for _, r := range rows {
-			if d := a.presence.devices[r.Binding]; d != nil {
-				d.dirty = true
-			}
-		}
-		a.presence.mu.Unlock()
-	}
-	return err
-}
-
-// SweepOffline marks devices offline that were not heard for 15 minutes, each with exactly one event.
-func (a *Authority) SweepOffline() error {
-	gone := a.presence.silent(a.Now())
-	if len(gone) == 0 {
-		return nil
-	}
-	err := a.db.Update(func(tx *store.Tx) error {
-		for i := range gone {
-			row := gone[i]
-			row.Online = false
-			if err := presences.Put(tx, &row); err != nil {
-				return err
-			}
-			if err := record(tx, System, about(DeviceOffline, NounDevice, row.Binding, row.App)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, row := range gone {
-		if a.presence.drop(row) {
-			a.presence.tell(row.Binding, false)
-		}
-	}
-	return nil
-}
-
-// drop forgets a device that went offline, unless it was heard again meanwhile.
-func (p *presence) drop(row Presence) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	d := p.devices[row.Binding]
-	if d == nil || d.Seen != row.Seen || d.sockets > 0 {
-		if d != nil {
-			d.dirty = true
-		}
-		return false
-	}
-	delete(p.devices, row.Binding)
-	return true
-}
-
-// Run does what time demands until ctx ends: heartbeats to the file, silent devices offline, ended licences
-// marked, refusals recorded. Every step is safe to repeat; a failing one is logged and tried again.
-func (a *Authority) Run(ctx context.Context) {
-	fast, slow := time.NewTicker(time.Second), time.NewTicker(PresenceFlush)
-	defer fast.Stop()
-	defer slow.Stop()
-	step := func(what string, fn func() error) {
-		if err := fn(); err != nil && ctx.Err() == nil {
-			a.log.Error("a regular step failed and will be tried again", "step", what, "err", err)
-		}
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-fast.C:
-			step("expiry", a.SweepExpired)
-			step("refusals", a.flushRefusals)
-		case <-slow.C:
-			step("presence", a.FlushPresence)
-			step("offline", a.SweepOffline)
-			step("clock", a.checkClock)
-		}
-	}
+	return p.perApp[app]
 }

@@ -1,12 +1,15 @@
 package license
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"goldfish/license/fault"
 	"goldfish/license/verdict"
 	"goldfish/store"
 )
@@ -38,16 +41,23 @@ func seqText(seq uint64) string { return strconv.FormatUint(seq, 10) }
 type Notice struct {
 	App          store.ID `cbor:"1,keyasint"`
 	Seq          uint64   `cbor:"2,keyasint"`
-	Kind         string   `cbor:"3,keyasint"` // announcement, withdrawn
+	Kind         string   `cbor:"3,keyasint"` // noticeAnnouncement, noticeWithdrawn
 	Announcement store.ID `cbor:"4,keyasint"`
 	At           int64    `cbor:"5,keyasint"`
 	Ends         int64    `cbor:"6,keyasint,omitempty"`
 	Gone         bool     `cbor:"7,keyasint,omitempty"` // withdrawn since: no longer sent to those who come later
 }
 
+// The kinds of notice that there are, as they stand in file and token.
+const (
+	noticeAnnouncement = "announcement"
+	noticeWithdrawn    = "withdrawn"
+)
+
 // Pushed is a notice ready to be sent to clients that pin the key it is signed with.
 type Pushed struct {
 	Seq          uint64
+	Kind         string // announcement, withdrawn
 	Announcement *Announcement
 	Token        string
 }
@@ -64,22 +74,59 @@ type noticeData struct {
 
 func textMap(t Text) map[string]string { return map[string]string{"zh": t.In("zh"), "en": t.In("en")} }
 
-// signNotice makes a notice's token. Ed25519 is deterministic and so is the payload, so that all clients
-// with the same key get the same bytes.
-func (a *Authority) signNotice(app *App, s *verdict.Signer, n *Notice, ann *Announcement) (string, error) {
+// signed identifies a notice's token. Ed25519 is deterministic and so is the payload, so that all clients with
+// the same key get the same bytes; they are remembered, since anybody may ask for them.
+type signed struct {
+	app   store.ID
+	seq   uint64
+	kid   string
+	epoch uint16
+}
+
+// signedNotices remembers tokens: at most 2 × 500 of up to 64 KiB.
+type signedNotices struct {
+	mu    sync.Mutex
+	token remembered[signed, string]
+}
+
+func newSignedNotices() signedNotices {
+	return signedNotices{token: remembered[signed, string]{life: time.Hour, most: 500}}
+}
+
+func (a *Authority) noticeToken(now time.Time, app *App, s *verdict.Signer, n *Notice, ann *Announcement) (string, error) {
+	id := signed{n.App, n.Seq, s.KeyID(), a.db.Epoch()}
+	a.notices.mu.Lock()
+	token, ok := a.notices.token.get(id)
+	a.notices.mu.Unlock()
+	if ok {
+		return token, nil
+	}
+	token, err := a.signNotice(app, s, n, ann, id.epoch)
+	if err == nil {
+		a.notices.mu.Lock()
+		a.notices.token.put(now, id, token)
+		a.notices.mu.Unlock()
+	}
+	return token, err
+}
+
+// signNotice makes a notice's token.
+func (a *Authority) signNotice(app *App, s *verdict.Signer, n *Notice, ann *Announcement, epoch uint16) (string, error) {
 	data := noticeData{ID: a.ids.Out(NounAnnouncement, n.Announcement)}
-	if n.Kind == "announcement" {
+	if n.Kind == noticeAnnouncement {
 		data.Type, data.Priority = ann.Type.String(), ann.Priority.String()
 		data.Title, data.Body = textMap(ann.Title), textMap(ann.Body)
 		data.Published = stamp(ann.Published)
 	}
-	raw, err := json.Marshal(data)
-	if err != nil {
+	var raw bytes.Buffer
+	encoder := json.NewEncoder(&raw)
+	encoder.SetEscapeHTML(false) // six bytes for one would not fit into a token
+	if err := encoder.Encode(data); err != nil {
 		return "", err
 	}
 	c := verdict.Notice{
 		Version: 1, Issuer: a.db.UUID().String(), Audience: app.UUID.String(), IssuedAt: n.At / 1000,
-		Epoch: int64(a.db.Epoch()), Seq: int64(n.Seq), Kind: n.Kind, Data: raw,
+		Epoch: int64(epoch), Seq: int64(n.Seq), Kind: n.Kind, Data: bytes.TrimSpace(raw.Bytes()),
 	}
 	if n.Ends != 0 {
 		ends := n.Ends / 1000
@@ -151,8 +198,8 @@ func (a *Authority) pushed(tx *store.Tx, p *App, s *verdict.Signer, n *Notice) (
 	if err != nil {
 		return Pushed{}, err
 	}
-	token, err := a.signNotice(p, s, n, ann)
-	return Pushed{Seq: n.Seq, Announcement: ann, Token: token}, err
+	token, err := a.noticeToken(tx.Now, p, s, n, ann)
+	return Pushed{Seq: n.Seq, Kind: n.Kind, Announcement: ann, Token: token}, err
 }
 
 func (a *Authority) signerFor(p *App, kid string) (*verdict.Signer, error) {
@@ -161,7 +208,7 @@ func (a *Authority) signerFor(p *App, kid string) (*verdict.Signer, error) {
 	}
 	s, err := a.signer(p, []string{kid})
 	if err == nil && s == nil {
-		err = refuse(0, "keys_unknown")
+		err = refuse(fault.Invalid, "keys_unknown").In("kid")
 	}
 	return s, err
 }
@@ -196,7 +243,7 @@ var orderCodes = map[EventKind]string{
 }
 
 // Orders gives the orders that an event means for devices; none for most events. online says whether a
-// binding has a socket at all, so that nothing is made for nobody.
+// binding has a socket: there are no orders to others, who hear it with their next verdict.
 func (a *Authority) Orders(e *Event, online func(binding store.ID) bool) ([]Order, error) {
 	code := orderCodes[e.Kind]
 	if e.Kind == AppChanged && e.Code == "disabled" {
@@ -217,11 +264,14 @@ func (a *Authority) Orders(e *Event, online func(binding store.ID) bool) ([]Orde
 		}
 		var out []Order
 		for _, b := range held {
-			o := Order{App: app, Binding: b.ID, Card: b.Card, Key: b.Key, Act: verdict.Stop, Code: code, Seq: seq, Spread: 5}
+			o := Order{App: app, Binding: b.ID, Card: b.Card, Key: b.Key, Act: verdict.Stop, Code: code, Seq: seq, Spread: spreadCard}
+			if e.Noun == NounApp {
+				o.Spread = spreadApp
+			}
 			if key := e.Args["key"]; key != "" {
 				o.Key = key
 			}
-			if o.Key != "" {
+			if o.Key != "" && online(b.ID) {
 				out = append(out, o)
 			}
 		}
@@ -229,7 +279,13 @@ func (a *Authority) Orders(e *Event, online func(binding store.ID) bool) ([]Orde
 	})
 }
 
-// ordered are the bindings that an event's order is for.
+// In how many seconds the devices that an order reaches ask again.
+const (
+	spreadCard = 5
+	spreadApp  = 60
+)
+
+// ordered are the bindings that an event's order is for, as far as they need be looked at.
 func (a *Authority) ordered(tx *store.Tx, e *Event, online func(store.ID) bool) ([]*Binding, error) {
 	switch e.Noun {
 	case NounDevice:
@@ -243,7 +299,7 @@ func (a *Authority) ordered(tx *store.Tx, e *Event, online func(store.ID) bool) 
 		return seatsOf(tx, card.Licence)
 	}
 	var out []*Binding
-	for _, id := range a.presence.bindingsOf(e.App) {
+	for _, id := range a.presence.bindings(e.App) {
 		if !online(id) {
 			continue
 		}

@@ -52,15 +52,15 @@ func line(s, field string, most int, lines bool) (string, error) {
 	return s, nil
 }
 
-// forbiddenRune refuses control characters, and the bidirectional overrides that make a text read otherwise
-// than it is written.
+// forbiddenRune refuses control characters, the separators that some programs take for line breaks, and the
+// bidirectional overrides that make a text read otherwise than it is written.
 func forbiddenRune(r rune, lines bool) bool {
 	switch {
 	case lines && (r == '\n' || r == '\t' || r == '\r'):
 		return false
 	case r < 0x20 || r >= 0x7f && r < 0xa0:
 		return true
-	case r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff:
+	case r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff:
 		return true
 	}
 	return false

@@ -14,7 +14,7 @@ import (
 // TicketLife is how long a WebSocket ticket may be used, once.
 const TicketLife = 60 * time.Second
 
-const ticketsKept = 100_000
+const ticketsKept = 50_000 // that are remembered at least
 
 // DeviceTicket is what a device's ticket is bound to (protocol §10).
 type DeviceTicket struct {
@@ -30,11 +30,11 @@ type DeviceTicket struct {
 
 // tickets are in memory alone, by the SHA-256 of what was given out.
 type tickets[T any] struct {
-	mu     sync.Mutex
-	issued map[[32]byte]issued[T]
+	mu    sync.Mutex
+	given remembered[[sha256.Size]byte, ticket[T]]
 }
 
-type issued[T any] struct {
+type ticket[T any] struct {
 	what T
 	ends time.Time
 }
@@ -48,17 +48,8 @@ func (t *tickets[T]) issue(rand io.Reader, now time.Time, what T) (string, error
 	text := base64.RawURLEncoding.EncodeToString(raw[:])
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.issued == nil {
-		t.issued = map[[32]byte]issued[T]{}
-	}
-	if len(t.issued) >= ticketsKept {
-		for k, v := range t.issued {
-			if now.After(v.ends) || len(t.issued) >= ticketsKept {
-				delete(t.issued, k)
-			}
-		}
-	}
-	t.issued[sha256.Sum256([]byte(text))] = issued[T]{what, now.Add(TicketLife)}
+	t.given.life, t.given.most = TicketLife, ticketsKept
+	t.given.put(now, sha256.Sum256([]byte(text)), ticket[T]{what, now.Add(TicketLife)})
 	return text, nil
 }
 
@@ -67,14 +58,16 @@ func (t *tickets[T]) take(text string, now time.Time) (T, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := sha256.Sum256([]byte(text))
-	got, ok := t.issued[key]
-	delete(t.issued, key)
+	got, ok := t.given.get(key)
+	t.given.drop(key)
 	if !ok || now.After(got.ends) {
 		var zero T
-		return zero, fault.New(fault.Unauthenticated, "ticket_invalid")
+		return zero, ticketInvalid()
 	}
 	return got.what, nil
 }
+
+func ticketInvalid() error { return fault.New(fault.Unauthenticated, "ticket_invalid") }
 
 func (a *Authority) deviceTicket(o *outcome, h *hearing) (string, error) {
 	return a.deviceTickets.issue(a.opts.Rand, o.now, DeviceTicket{
@@ -83,9 +76,37 @@ func (a *Authority) deviceTicket(o *outcome, h *hearing) (string, error) {
 	})
 }
 
-// TakeDeviceTicket uses a device's ticket up: 401 ticket_invalid unless it is good.
+// TakeDeviceTicket uses a device's ticket up: 401 ticket_invalid unless it is good. It is not good any more
+// when the device has been stopped since: the order to do so found no socket, so the next verdict must say it.
 func (a *Authority) TakeDeviceTicket(ticket string) (DeviceTicket, error) {
-	return a.deviceTickets.take(ticket, a.Now())
+	t, err := a.deviceTickets.take(ticket, a.Now())
+	if err != nil {
+		return DeviceTicket{}, err
+	}
+	runs, err := store.Read(a.db, t.stillRuns)
+	if err == nil && !runs {
+		err = ticketInvalid()
+	}
+	if err != nil {
+		return DeviceTicket{}, err
+	}
+	return t, nil
+}
+
+func (t DeviceTicket) stillRuns(tx *store.Tx) (bool, error) {
+	b, err := bindings.Get(tx, t.Binding.Key())
+	if err != nil {
+		return false, err
+	}
+	app, err := apps.Get(tx, b.App.Key())
+	if err != nil {
+		return false, err
+	}
+	card, err := cards.Get(tx, b.Card.Key())
+	if err != nil {
+		return false, err
+	}
+	return b.Ended == 0 && b.Key == t.Key && !app.Disabled && card.stateAt(tx.Now.UnixMilli(), 0) == CardActive, nil
 }
 
 // ConsoleTicket gives a back-office account a ticket for the console's live socket.

@@ -33,11 +33,10 @@ func (a *Authority) check(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 	}
 	o, err := store.Read(a.db, func(tx *store.Tx) (*outcome, error) {
 		o, err := a.find(tx, h, false)
-		if err != nil || o.refusal != nil {
-			return o, err
+		if err == nil && o.refusal == nil {
+			o.refusal = o.mayRun(h)
 		}
-		o.refusal = o.mayRun(h)
-		return o, nil
+		return o, err
 	})
 	if err != nil {
 		return nil, err
@@ -51,19 +50,25 @@ func (a *Authority) check(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 
 // mayRun judges the binding of a card that is good: nil, or why this device does not hold it.
 func (o *outcome) mayRun(h *hearing) *fault.Error {
+	same := o.seats.ofDevice(h.facts.ID())
 	switch {
 	case o.binding != nil:
-		if fingerprint.Differs(o.binding.Hashes, h.facts.Hashes(o.app.UUID.String())) > int(o.app.Policy.Tolerance) {
-			return refuse(fault.Forbidden, "device_mismatch")
-		}
-		return nil
-	case o.seats.ofDevice(h.facts.ID()) == nil:
+		return o.mismatch()
+	case same == nil:
 		return refuse(fault.Forbidden, "device_unbound")
-	case h.key == "" && o.seats.ofDevice(h.facts.ID()).Key == "":
-		o.binding = o.seats.ofDevice(h.facts.ID())
+	case h.key == "" && same.Key == "":
+		o.binding = same
 		return nil
 	case h.key == "":
 		return refuse(fault.Unauthenticated, "proof_required")
 	}
 	return refuse(fault.Forbidden, "device_key_mismatch")
+}
+
+// mismatch says that more of the device's parts changed since it was bound than the app's policy lets.
+func (o *outcome) mismatch() *fault.Error {
+	if fingerprint.Differs(o.binding.Hashes, o.hashes) > int(o.app.Policy.Tolerance) {
+		return refuse(fault.Forbidden, "device_mismatch")
+	}
+	return nil
 }

@@ -149,6 +149,7 @@ type Device struct {
 	Private         ed25519.PrivateKey
 	CPU, Board, MAC string
 	Kids            []string
+	Session         string
 	App             *license.App
 	Off             int64 // seconds its clock is off
 	world           *World
@@ -156,9 +157,9 @@ type Device struct {
 
 // Device makes a machine; the same n is the same machine with the same key.
 func (w *World) Device(app *license.App, n int) *Device {
-	seed := sha256.Sum256(fmt.Appendf(nil, "device %d", n))
+	seed, session := sha256.Sum256(fmt.Appendf(nil, "device %d", n)), sha256.Sum256(fmt.Appendf(nil, "session %d", n))
 	d := &Device{
-		Private: ed25519.NewKeyFromSeed(seed[:]), world: w, App: app,
+		Private: ed25519.NewKeyFromSeed(seed[:]), world: w, App: app, Session: verdict.Encode64(session[:16]),
 		CPU: fmt.Sprintf("CPU%d", n), Board: fmt.Sprintf("BOARD%d", n), MAC: fmt.Sprintf("00:11:22:33:%02x:%02x", n>>8&255, n&255),
 	}
 	for _, key := range app.Keys {
@@ -174,7 +175,7 @@ func (d *Device) Call(path string, change func(*license.DeviceCall)) license.Dev
 		panic(err)
 	}
 	c := license.DeviceCall{
-		Nonce: verdict.Encode64(nonce), Kids: d.Kids, Version: "1.0.0", CPU: d.CPU, Board: d.Board, MAC: d.MAC,
+		Nonce: verdict.Encode64(nonce), Kids: d.Kids, Version: "1.0.0", Session: d.Session, Platform: "linux-amd64", CPU: d.CPU, Board: d.Board, MAC: d.MAC,
 	}
 	c.Request = verdict.Request{Method: "POST", Path: path, AppID: d.App.UUID.String(), Time: d.world.Clock.Now().Unix() + d.Off}
 	if change != nil {
