@@ -10,6 +10,11 @@ export function actorName(actor: LogEvent['actor'], words: Texts['events']['acto
   return actor.name || wordOf(words, actor.kind)
 }
 
+/** What happened, in words: by its kind and reason where the two together mean something else than the kind. */
+export function sentenceOf({ kind, code }: Pick<LogEvent, 'kind' | 'code'>, words: Record<string, string>): string {
+  return words[`${kind}:${code}`] ?? wordOf(words, kind)
+}
+
 /** What happened, newest first: the sentence, when, and by whom. */
 export function Happenings({ events }: { events: LogEvent[] }) {
   const text = useText()
@@ -21,14 +26,14 @@ export function Happenings({ events }: { events: LogEvent[] }) {
         const notes = [
           text.events.by(actorName(event.actor, text.events.actor)),
           event.address,
-          typeof reason === 'string' && reason ? text.events.reason(reason) : '',
+          reason ? text.events.reason(reason) : '',
         ]
         return (
           // Events out of a card's own history have no number.
           <li key={event.seq || `${event.time} ${place}`}>
             <Dot mood={moods[event.level] ?? 'calm'} />
-            <span>{wordOf(text.events.kinds, event.kind)}</span>
-            <time dateTime={event.time} title={format.dateTime(event.time)}>
+            <span>{sentenceOf(event, text.events.kinds)}</span>
+            <time dateTime={event.time ?? undefined} title={format.dateTime(event.time)}>
               {format.ago(event.time)}
             </time>
             <small>{notes.filter(Boolean).join(' · ')}</small>

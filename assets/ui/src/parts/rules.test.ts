@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { formatFor } from '../i18n/format'
 import { texts } from '../i18n/text'
+import { sentenceOf } from './happenings'
 import { percentOf } from '../pages/jobs/percent'
 import { looksLikeCardKey } from './card_key'
 import { cell } from './cell'
@@ -84,6 +85,16 @@ describe('the place of a field error', () => {
     ['preset.seconds', 'preset'],
     ['colour', undefined],
   ])('%s is shown at %s', (field, place) => expect(placeOf(field, names)).toBe(place))
+})
+
+describe('the sentence of an event', () => {
+  const words = texts.zh.events.kinds
+  it('is that of its kind and reason, of its kind, or the kind itself', () => {
+    expect(sentenceOf({ kind: 'app.changed', code: 'disabled' }, words)).toBe('停用了应用')
+    expect(sentenceOf({ kind: 'app.changed', code: '' }, words)).toBe('修改了应用')
+    expect(sentenceOf({ kind: 'user.login.refused', code: 'credentials_wrong' }, words)).toBe('登录被拒绝')
+    expect(sentenceOf({ kind: 'weather.rain', code: '' }, words)).toBe('weather.rain')
+  })
 })
 
 describe('progress', () => {

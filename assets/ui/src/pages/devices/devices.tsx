@@ -117,7 +117,7 @@ function useDeviceColumns(open: (device: Device) => void): Column<Device>[] {
       key: 'seen',
       title: words.lastSeen,
       render: (device) => (
-        <time className="nowrap" dateTime={device.last_seen} title={format.dateTime(device.last_seen)}>
+        <time className="nowrap" dateTime={device.last_seen ?? undefined} title={format.dateTime(device.last_seen)}>
           {format.ago(device.last_seen)}
         </time>
       ),

@@ -24,7 +24,7 @@ function Steps({ steps }: { steps: Dashboard['steps'] }) {
   const navigate = useNavigate()
   const apps = useApps()
   const [open, setOpen] = useState<'app' | 'keys'>()
-  const newest = [...(apps.data?.items ?? [])].sort((a, b) => b.created_at.localeCompare(a.created_at))[0]
+  const newest = [...(apps.data?.items ?? [])].sort((a, b) => (b.created_at ?? '').localeCompare(a.created_at ?? ''))[0]
   const toApp = (tab: string) => void navigate(newest ? `/apps/${newest.id}?tab=${tab}` : '/apps')
   const now = !steps.app ? 'app' : !steps.keys ? 'keys' : !steps.connected ? 'connect' : undefined
   return (
