@@ -58,13 +58,11 @@ func (c *API) listNotices(_ *web.Call, in *noticesIn) (out web.List[NoticeOut], 
 func (c *API) notice(p license.Pushed) NoticeOut {
 	n := p.Announcement
 	out := NoticeOut{
-		Seq: p.Seq, Kind: "announcement", ID: c.rules.IDs().Out(license.NounAnnouncement, n.ID), Type: n.Type.String(),
+		Seq: p.Seq, Kind: p.Kind, ID: c.rules.IDs().Out(license.NounAnnouncement, n.ID), Type: n.Type.String(),
 		Priority: n.Priority.String(), PublishedAt: web.Time(n.Published), ExpiresAt: web.Time(n.Ends), Token: p.Token,
 	}
-	if n.State == license.Withdrawn { // what it withdraws is no longer listed, nor told again here
-		out.Kind = "withdrawn"
-		return out
+	if p.Kind == "announcement" { // a withdrawal does not tell again what it takes back
+		out.Title, out.Body = web.TextOf(n.Title), web.TextOf(n.Body)
 	}
-	out.Title, out.Body = web.TextOf(n.Title), web.TextOf(n.Body)
 	return out
 }

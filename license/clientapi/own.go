@@ -34,19 +34,16 @@ type OwnOverviewOut struct {
 	Licences []OwnCardOut `json:"licences" doc:"The newest 20"`
 }
 
-// OwnCounts are card keys by state.
+// OwnCounts are card keys.
 type OwnCounts struct {
-	Unused   int64 `json:"unused"`
-	Active   int64 `json:"active"`
-	Expired  int64 `json:"expired"`
-	Disabled int64 `json:"disabled"`
-	Deleted  int64 `json:"deleted"`
-	Total    int64 `json:"total"`
+	Active int64 `json:"active"`
+	Total  int64 `json:"total"`
 }
 
 // OwnDevices are bound devices.
 type OwnDevices struct {
-	Bound int64 `json:"bound"`
+	Bound  int64 `json:"bound"`
+	Online int64 `json:"online"`
 }
 
 func (c *API) registerOwn(a *web.API) {
@@ -99,10 +96,7 @@ func (c *API) ownCard(v *license.CardView) OwnCardOut {
 	return out
 }
 
-const (
-	licencesShown   = 20
-	licencesCounted = 200
-)
+const licencesShown = 20
 
 func (c *API) ownOverview(call *web.Call, _ *struct{}) (out OwnOverviewOut, err error) {
 	account, err := c.rules.Me(call.Actor)
@@ -110,38 +104,24 @@ func (c *API) ownOverview(call *web.Call, _ *struct{}) (out OwnOverviewOut, err 
 		return out, err
 	}
 	out.User = web.UserOf(account)
-	views, _, err := c.rules.OwnCards(call.Actor, license.CardFilter{Limit: licencesCounted})
+	views, _, err := c.rules.OwnCards(call.Actor, license.CardFilter{Limit: licencesShown})
 	if err != nil {
 		return out, err
 	}
 	for i := range views {
-		out.count(&views[i])
-		if i < licencesShown {
-			out.Licences = append(out.Licences, c.ownCard(&views[i]))
-		}
+		out.Licences = append(out.Licences, c.ownCard(&views[i]))
 	}
-	if !call.Actor.BackOffice() {
+	if call.Actor.BackOffice() {
+		all, err := c.rules.Overview(call.Actor)
+		if err != nil {
+			return out, err
+		}
+		out.Cards = OwnCounts{Active: all.Cards.Active, Total: all.Cards.Total()}
+		out.Devices = OwnDevices{Bound: all.Bound, Online: all.Online}
 		return out, nil
 	}
-	all, err := c.rules.Overview(call.Actor)
-	if err != nil {
-		return out, err
-	}
-	n := all.Cards
-	out.Cards = OwnCounts{n.Unused, n.Active, n.Expired, n.Disabled, n.Deleted, n.Total()}
-	out.Devices.Bound = all.Bound
-	return out, nil
-}
-
-func (o *OwnOverviewOut) count(v *license.CardView) {
-	o.Cards.Total++
-	o.Devices.Bound += int64(v.Bound)
-	for state, n := range map[license.CardState]*int64{
-		license.CardUnused: &o.Cards.Unused, license.CardActive: &o.Cards.Active, license.CardLapsed: &o.Cards.Expired,
-		license.CardOff: &o.Cards.Disabled, license.CardRemoved: &o.Cards.Deleted,
-	} {
-		if v.State == state {
-			*n++
-		}
-	}
+	own, err := c.rules.OwnFigures(call.Actor)
+	out.Cards = OwnCounts{Active: int64(own.Active), Total: int64(own.Licences)}
+	out.Devices = OwnDevices{Bound: int64(own.Bound), Online: int64(own.Online)}
+	return out, err
 }
