@@ -149,6 +149,19 @@ func (c *API) greet(s *hub.Socket, t license.DeviceTicket, m upward) {
 	} else if rerr != nil && !errors.Is(rerr, hub.ErrClosed) {
 		c.log.Error("missed notices could not be sent", "err", rerr)
 		s.Close(hub.Internal, "internal")
+	} else if rerr == nil {
+		c.catchUp(s, t)
+	}
+}
+
+// catchUp sends the order of an event that came after the ticket and before the socket joined.
+func (c *API) catchUp(s *hub.Socket, t license.DeviceTicket) {
+	order, err := c.rules.StandingOrder(t)
+	if err != nil {
+		c.log.Error("a standing order could not be read", "err", err)
+		s.Close(hub.Internal, "internal")
+	} else if order != nil {
+		c.deliver(s, *order)
 	}
 }
 

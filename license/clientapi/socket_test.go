@@ -301,6 +301,26 @@ func TestOrderOnDisable(t *testing.T) {
 	}
 }
 
+// What happens between the verdict that came with the ticket and the hello is not missed.
+func TestOrderBetweenTicketAndHello(t *testing.T) {
+	s := serve(t)
+	app := s.App(nil)
+	d, a := s.bound(app, 1, s.customer("xiaoyu"))
+	_, _, err := s.ActOnCards(s.Owner, license.DeleteCard, []string{a.Card.ID}, "")
+	s.Must(err)
+	c := s.dial()
+	c.say(m{"type": "hello", "ticket": a.dataText("ticket"), "ep": 1, "after": 0})
+	c.message("welcome")
+	order, err := verdict.CheckOrder(c.message("push")["token"].(string), verdict.ExpectOrder{
+		Pins: d.pins, AppID: app.UUID.String(), Key: a.Key, Epoch: a.Epoch, Seq: a.Seq,
+	})
+	s.Must(err)
+	if order.Act != verdict.Stop || order.Code != "card_deleted" {
+		t.Errorf("order is %+v", order)
+	}
+	c.wantClose(4403)
+}
+
 func TestReplacedDeviceIsTold(t *testing.T) {
 	s := serve(t)
 	app := s.App(nil)
