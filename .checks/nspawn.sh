@@ -74,7 +74,7 @@ healthy() { inside curl -fsS --max-time 2 -o /dev/null http://127.0.0.1:8990/hea
 unhealthy() { ! healthy; }
 prop() { inside systemctl show --property="$1" --value goldfish.service; }
 goldfish() { inside /usr/local/bin/goldfish "$@"; }
-says() { # STATE
+says() { # STATE, as people read it
 	local out
 	out=$(goldfish service status 2>&1) || true
 	printf '%s\n' "$out" | sed 's/^/     | /'
@@ -155,7 +155,7 @@ tools
 debian
 boot
 printf 'systemd %s in Debian %s, program %s\n' "$(inside systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" "$(inside cat /etc/debian_version)" "$binary"
-check 'not installed yet' inside sh -c '/root/goldfish service status 2>&1 | grep -wF not_installed'
+check 'not installed yet' inside sh -c '/root/goldfish service status 2>&1 | grep -w "not installed"'
 check 'install, from a home folder' inside /root/goldfish service install
 check 'the unit pleases systemd-analyze verify' verified
 check 'it starts with the machine' inside systemctl is-enabled goldfish
@@ -183,7 +183,7 @@ check 'it answers' healthy
 check 'uninstall while it runs' goldfish service uninstall
 check 'it is gone from systemd' gone
 check 'it does not answer' unhealthy
-check 'status: not installed' says not_installed
+check 'status: not installed' says 'not installed'
 check 'uninstall again does no harm' goldfish service uninstall
 check 'data and key stay' data_stays
 printf 'nspawn: %d passed, %d failed\n' "$passed" "$failed"

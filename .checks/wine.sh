@@ -70,7 +70,7 @@ check() { # WHAT COMMAND…
 }
 
 printf '%s, %s\n' "$("$wine" --version)" "$(go version 2>/dev/null || true)"
-check 'not installed yet' says not_installed
+check 'not installed yet' says 'not installed'
 check 'install' goldfish service install
 check 'status: stopped' says stopped
 check 'install again' goldfish service install
@@ -78,7 +78,7 @@ check 'the registered program is the copy in Program Files' flushed 'Program Fil
 check 'it has an account of its own' registry '"ObjectName"="NT SERVICE\\goldfish"'
 check 'status after a restart: stopped' says stopped
 check 'uninstall' goldfish service uninstall
-check 'status: not installed' says not_installed
+check 'status: not installed' says 'not installed'
 check 'uninstall again' goldfish service uninstall
 check 'it is gone from the registry' not_registered 'Services\\goldfish]'
 cat <<'PLAIN'

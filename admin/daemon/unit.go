@@ -58,7 +58,7 @@ func (u Unit) systemdUnit() string {
 
 // hardening is what the service goes without. Low ports stay open to it, because
 // the client API belongs on 80 and 443. /proc is needed whole for the figures of
-// processor and memory.
+// processor and memory, netlink for the machine's own addresses.
 const hardening = `# What it goes without.
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE
@@ -75,7 +75,7 @@ ProtectProc=invisible
 PrivateTmp=yes
 PrivateDevices=yes
 RemoveIPC=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
