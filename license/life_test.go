@@ -352,29 +352,6 @@ func TestGenerationGoesOnAfterAStop(t *testing.T) {
 	}
 }
 
-func TestClockThatFellBackBeginsAnEpoch(t *testing.T) {
-	w := licensetest.New(t)
-	if w.DB().Epoch() != 1 {
-		t.Fatalf("epoch %d", w.DB().Epoch())
-	}
-	w.Must(w.Close())
-	for i, back := range []time.Duration{9 * time.Minute, time.Hour} {
-		w.Clock.Advance(-back)
-		again := licensetest.Open(t, w.Path, w.Clock)
-		if got, want := again.DB().Epoch(), uint16(1+i); got != want {
-			t.Errorf("after falling back %v: epoch %d, want %d", back, got, want)
-		}
-		again.Must(again.Close())
-	}
-	again := licensetest.Open(t, w.Path, w.Clock)
-	if again.DB().Epoch() != 2 {
-		t.Errorf("epoch %d at the next start", again.DB().Epoch())
-	}
-	if got, err := again.RecentEvents(10, 100, func(e *license.Event) bool { return e.Kind == license.SystemError }); err != nil || len(got) != 1 || got[0].Event.Code != "clock_back" {
-		t.Errorf("%v %v", got, err)
-	}
-}
-
 func TestAnotherMachineDoesNotOpenTheFile(t *testing.T) {
 	w := licensetest.New(t)
 	w.Must(w.Close())

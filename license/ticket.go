@@ -62,12 +62,10 @@ func (t *tickets[T]) take(text string, now time.Time) (T, error) {
 	t.given.drop(key)
 	if !ok || now.After(got.ends) {
 		var zero T
-		return zero, ticketInvalid()
+		return zero, fault.New(fault.Unauthenticated, "ticket_invalid")
 	}
 	return got.what, nil
 }
-
-func ticketInvalid() error { return fault.New(fault.Unauthenticated, "ticket_invalid") }
 
 func (a *Authority) deviceTicket(o *outcome, h *hearing) (string, error) {
 	return a.deviceTickets.issue(a.opts.Rand, o.now, DeviceTicket{
@@ -76,37 +74,10 @@ func (a *Authority) deviceTicket(o *outcome, h *hearing) (string, error) {
 	})
 }
 
-// TakeDeviceTicket uses a device's ticket up: 401 ticket_invalid unless it is good. It is not good any more
-// when the device has been stopped since: the order to do so found no socket, so the next verdict must say it.
+// TakeDeviceTicket uses a device's ticket up: 401 ticket_invalid unless it is good. What the device missed since
+// says StandingOrder.
 func (a *Authority) TakeDeviceTicket(ticket string) (DeviceTicket, error) {
-	t, err := a.deviceTickets.take(ticket, a.Now())
-	if err != nil {
-		return DeviceTicket{}, err
-	}
-	runs, err := store.Read(a.db, t.stillRuns)
-	if err == nil && !runs {
-		err = ticketInvalid()
-	}
-	if err != nil {
-		return DeviceTicket{}, err
-	}
-	return t, nil
-}
-
-func (t DeviceTicket) stillRuns(tx *store.Tx) (bool, error) {
-	b, err := bindings.Get(tx, t.Binding.Key())
-	if err != nil {
-		return false, err
-	}
-	app, err := apps.Get(tx, b.App.Key())
-	if err != nil {
-		return false, err
-	}
-	card, err := cards.Get(tx, b.Card.Key())
-	if err != nil {
-		return false, err
-	}
-	return b.Ended == 0 && b.Key == t.Key && !app.Disabled && card.stateAt(tx.Now.UnixMilli(), 0) == CardActive, nil
+	return a.deviceTickets.take(ticket, a.Now())
 }
 
 // ConsoleTicket gives a back-office account a ticket for the console's live socket.
