@@ -235,13 +235,16 @@ class Unverifiable(NoAnswer):
 class ServerError(NoAnswer):
     """An unsigned refusal (sign-in, rate limit, 5xx): its text may be shown, it decides nothing.
 
-    ``status`` is the HTTP status, ``field`` the member it is about, or ``""``.
+    ``status`` is the HTTP status, ``field`` the member it is about, or ``""``; ``points`` are the
+    single things to correct, each a code and a sentence (a weak password has several).
     """
 
-    def __init__(self, code: str, lang: str, message: str, status: int, field: str = "") -> None:
+    def __init__(self, code: str, lang: str, message: str, status: int, field: str = "",
+                 points: Sequence[Tuple[str, str]] = ()) -> None:
         super().__init__(code, lang, message)
         self.status = status
         self.field = field
+        self.points = tuple(points)
 
     @property
     def message(self) -> str:
@@ -3009,8 +3012,11 @@ class Client:
     def _unsigned(self, envelope: Mapping[str, Any], status: int) -> NoAnswer:
         code = envelope.get("code")
         if envelope.get("success") is False and isinstance(code, str) and re.match(r"[a-z0-9_]{1,64}\Z", code):
+            listed = envelope.get("errors")
+            points = [(_plain(item.get("code"), 64), _plain(item.get("message")))
+                      for item in (listed if isinstance(listed, list) else [])[:20] if isinstance(item, dict)]
             return ServerError(code, self.lang, _plain(envelope.get("message")), status,
-                               _plain(envelope.get("field"), 100))
+                               _plain(envelope.get("field"), 100), points)
         return Unverifiable(self.lang, "HTTP %d" % status)
 
     def _json(self, method: str, path: str, body: Optional[Mapping[str, Any]], bearer: str = "") -> Dict[str, Any]:

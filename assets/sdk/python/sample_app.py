@@ -205,6 +205,8 @@ def main() -> int:
             say("refused", problem.code, problem.message)
         except goldfish.GoldfishError as problem:
             say("failed", problem.code, problem.message)
+            for code, sentence in getattr(problem, "points", ()):
+                say("failed", code, sentence)
         except KeyboardInterrupt:
             return 130
     return EXIT_NOT_STARTED

@@ -63,7 +63,7 @@ class Day(unittest.TestCase):
         cls.desk = RealWorld(cls.temporary.name + "/desk", cls.unique(FACTS, "desk"))
         cls.laptop = RealWorld(cls.temporary.name + "/laptop", cls.unique(OTHER_FACTS, "laptop"))
         cls.name = "e2e" + hashlib.sha256(os.urandom(8)).hexdigest()[:10]
-        cls.password = "Passw0rd!" + cls.name
+        cls.password = "Aa1!" + hashlib.sha256(os.urandom(8)).hexdigest()[:16]
 
     @staticmethod
     def unique(facts, name):
@@ -204,4 +204,4 @@ def load_tests(loader, tests, pattern):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(failfast=True)  # the steps build on each other

@@ -45,6 +45,14 @@ class Accounts(Case):
         self.assertEqual(caught.exception.message, "用户名或密码错误")  # the server's text is shown
         self.assertFalse(client.signed_in)
 
+    def test_a_weak_password_is_told_point_by_point(self):
+        self.server.respond = lambda request: problem(400, "password_weak", "密码太弱", field="password", errors=[
+            {"field": "password", "code": "password_needs_upper", "message": "缺少大写字母"}, "x", {"code": 5}])
+        with self.assertRaises(goldfish.ServerError) as caught:
+            self.client().register("lina", "weak")
+        self.assertEqual(caught.exception.field, "password")
+        self.assertEqual(caught.exception.points, (("password_needs_upper", "缺少大写字母"), ("", "")))
+
     def test_an_answer_without_tokens_signs_nobody_in(self):
         self.server.respond = lambda request: (200, {"success": True, "message": "", "data": {}})
         client = self.client()
@@ -908,7 +916,10 @@ class Pushing(Started):
                 entered.set()
                 release.wait(PATIENCE)
                 return answer[0]
+            if request.path.endswith("heartbeat"):
+                leases.append(client._state.lease)  # what the first one left
             return self.server.honest(request)
+        leases = []
         self.server.respond = respond
         self.advance(300)
         self.assertTrue(entered.wait(PATIENCE))
@@ -918,6 +929,7 @@ class Pushing(Started):
         release.set()
         eventually(lambda: self.beats() == 2, "the heartbeat that decides")
         eventually(lambda: client._runner._closing, "the end")
+        self.assertEqual(leases, [None])
         self.assertFalse(client.licence.running)
         self.assertIsNone(client._state.lease)
         self.assertEqual(len(self.stops), 1)
