@@ -62,8 +62,8 @@ func (c *Console) Run(ctx context.Context) {
 	both.Wait()
 }
 
-// ref is the path parameter of most routes.
-type ref struct {
+// Ref is the path parameter of most routes.
+type Ref struct {
 	ID string `path:"id" maxLength:"64"`
 }
 

@@ -13,10 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
 	"go.uber.org/goleak"
 
 	"goldfish/hub"
-	"goldfish/license"
 	"goldfish/license/licensetest"
 	"goldfish/license/web"
 )
@@ -30,7 +33,8 @@ type desk struct {
 	api    *web.API
 	hub    *hub.Hub
 	server *httptest.Server
-	owner  string // access tokens
+	doc    routers.Router // finds the operation that a request is for
+	owner  string         // an access token
 }
 
 func newDesk(t *testing.T) *desk {
@@ -53,6 +57,7 @@ func (d *desk) serve() {
 		ConsoleURL: "http://127.0.0.1:8990", ClientURL: "http://127.0.0.1:8000",
 	})
 	d.Must(err)
+	d.describe()
 	ctx, stop := context.WithCancel(context.Background())
 	var ran sync.WaitGroup
 	ran.Go(func() { c.Run(ctx) })
@@ -66,6 +71,41 @@ func (d *desk) serve() {
 		stop()
 		ran.Wait()
 	})
+}
+
+// describe loads the document that every answer is held against.
+func (d *desk) describe() {
+	raw, err := web.Document(d.api)
+	d.Must(err)
+	d.api.Describe(raw)
+	doc, err := openapi3.NewLoader().LoadFromData(raw)
+	d.Must(err)
+	doc.Servers = nil
+	for _, path := range doc.Paths.Map() {
+		path.Servers = nil
+	}
+	d.Must(doc.Validate(context.Background(), openapi3.IsOpenAPI31OrLater()))
+	d.doc, err = legacy.NewRouter(doc, openapi3.IsOpenAPI31OrLater())
+	d.Must(err)
+}
+
+// documented fails the test if an answer of a documented route is not as the document says.
+func (d *desk) documented(r *http.Request, a answer) {
+	d.t.Helper()
+	asked, err := http.NewRequestWithContext(d.t.Context(), r.Method, r.URL.Path, http.NoBody)
+	d.Must(err)
+	route, params, err := d.doc.FindRoute(asked)
+	if err != nil || a.status == http.StatusMisdirectedRequest {
+		return // a path or method that is not there, or a host that is not ours
+	}
+	err = openapi3filter.ValidateResponse(d.t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.raw)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		d.t.Errorf("%s %s answers what the document does not say: %d %.300s\n%.600s", r.Method, r.URL.Path, a.status, a.raw, err)
+	}
 }
 
 // answer is one answer with its body, decoded where it is JSON.
@@ -150,6 +190,7 @@ func (d *desk) ask(method, path, token string, body any, headers ...string) answ
 	if strings.Contains(res.Header.Get("Content-Type"), "json") {
 		d.Must(json.Unmarshal(a.raw, &a.body))
 	}
+	d.documented(req, a)
 	return a
 }
 
@@ -205,5 +246,3 @@ func (d *desk) state() string {
 	delete(rows, "presence") // flushed by the clock
 	return fmt.Sprint(rows)
 }
-
-var _ = license.System

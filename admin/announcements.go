@@ -37,7 +37,7 @@ type newAnnouncementIn struct {
 }
 
 type announcementIn struct {
-	ref
+	Ref
 	Body AnnouncementText
 }
 
@@ -57,13 +57,13 @@ func (c *Console) registerAnnouncements(a *web.API) {
 	web.Route(a, web.Op{
 		Method: "POST", Path: root + "/{id}/publish", ID: "publishAnnouncement", Tag: tag, Summary: "发布公告 · Publish a draft",
 		Permission: license.WriteAnnouncements, Message: "announcement_published", Errors: []int{404, 409},
-	}, func(call *web.Call, in *ref) (Announcement, error) {
+	}, func(call *web.Call, in *Ref) (Announcement, error) {
 		return c.move(call, in, c.rules.PublishAnnouncement)
 	})
 	web.Route(a, web.Op{
 		Method: "POST", Path: root + "/{id}/withdraw", ID: "withdrawAnnouncement", Tag: tag, Summary: "撤回公告 · Withdraw an announcement",
 		Permission: license.WriteAnnouncements, Message: "announcement_withdrawn", Errors: []int{404, 409},
-	}, func(call *web.Call, in *ref) (Announcement, error) {
+	}, func(call *web.Call, in *Ref) (Announcement, error) {
 		return c.move(call, in, c.rules.WithdrawAnnouncement)
 	})
 	web.Route(a, web.Op{
@@ -125,7 +125,7 @@ func (c *Console) changeAnnouncement(call *web.Call, in *announcementIn) (Announ
 	return c.announcementOut(n), nil
 }
 
-func (c *Console) move(call *web.Call, in *ref, rule func(license.Actor, license.ID) (*license.Announcement, error)) (Announcement, error) {
+func (c *Console) move(call *web.Call, in *Ref, rule func(license.Actor, license.ID) (*license.Announcement, error)) (Announcement, error) {
 	id, err := c.rules.IDs().In(license.NounAnnouncement, in.ID)
 	if err != nil {
 		return Announcement{}, err
@@ -137,7 +137,7 @@ func (c *Console) move(call *web.Call, in *ref, rule func(license.Actor, license
 	return c.announcementOut(n), nil
 }
 
-func (c *Console) deleteAnnouncement(call *web.Call, in *ref) (web.None, error) {
+func (c *Console) deleteAnnouncement(call *web.Call, in *Ref) (web.None, error) {
 	id, err := c.rules.IDs().In(license.NounAnnouncement, in.ID)
 	if err != nil {
 		return web.None{}, err

@@ -74,7 +74,7 @@ type newAppIn struct {
 }
 
 type appChangeIn struct {
-	ref
+	Ref
 	Body struct {
 		Name        *web.Text `json:"name,omitzero"`
 		Description *web.Text `json:"description,omitzero"`
@@ -135,7 +135,7 @@ func (c *Console) createApp(call *web.Call, in *newAppIn) (App, error) {
 	return c.appOut(app)
 }
 
-func (c *Console) app(call *web.Call, in *ref) (App, error) {
+func (c *Console) app(call *web.Call, in *Ref) (App, error) {
 	app, err := c.appRow(call.Actor, in.ID)
 	if err != nil {
 		return App{}, err
@@ -216,7 +216,7 @@ func countsOut(n license.Counts) CardCounts {
 	return CardCounts{n.Unused, n.Active, n.Expired, n.Disabled, n.Deleted, n.Total()}
 }
 
-func (c *Console) sample(call *web.Call, in *ref) (Sample, error) {
+func (c *Console) sample(call *web.Call, in *Ref) (Sample, error) {
 	app, err := c.appRow(call.Actor, in.ID)
 	if err != nil {
 		return Sample{}, err

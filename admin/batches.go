@@ -128,7 +128,7 @@ func (c *Console) createBatch(call *web.Call, in *newBatchIn) (out NewBatchData,
 	return out, err
 }
 
-func (c *Console) batch(call *web.Call, in *ref) (Batch, error) {
+func (c *Console) batch(call *web.Call, in *Ref) (Batch, error) {
 	row, err := c.batchRow(call.Actor, in.ID)
 	if err != nil {
 		return Batch{}, err

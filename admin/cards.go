@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"github.com/danielgtaylor/huma/v2"
+
 	"goldfish/license"
 	"goldfish/license/web"
 )
@@ -31,6 +33,17 @@ type Holder struct {
 	Username string `json:"username"`
 }
 
+// Schema is an object that may be null: huma has no way to say that of a reference.
+func (Holder) Schema(huma.Registry) *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString}
+	s := &huma.Schema{
+		Type: huma.TypeObject, Nullable: true, Properties: map[string]*huma.Schema{"id": text, "username": text},
+		Required: []string{"id", "username"}, AdditionalProperties: false,
+	}
+	s.PrecomputeMessages()
+	return s
+}
+
 // CardDetail is a card key with its devices and what happened to it, oldest first.
 type CardDetail struct {
 	Card
@@ -51,7 +64,8 @@ type CardFailed struct {
 	Message string `json:"message"`
 }
 
-type cardFilter struct {
+// CardFilter narrows a list or an export of card keys.
+type CardFilter struct {
 	AppID   string `query:"app_id" maxLength:"64"`
 	BatchID string `query:"batch_id" maxLength:"64"`
 	State   string `query:"state" enum:"unused,active,expired,disabled,deleted"`
@@ -59,7 +73,7 @@ type cardFilter struct {
 
 type cardsIn struct {
 	web.Page
-	cardFilter
+	CardFilter
 	Key string `query:"key" maxLength:"128" doc:"A whole card key in any typing"`
 }
 
@@ -98,7 +112,7 @@ func (c *Console) registerCards(a *web.API) {
 }
 
 // filter reads what a list or an export is narrowed to.
-func (c *Console) filter(in cardFilter) (f license.CardFilter, err error) {
+func (c *Console) filter(in CardFilter) (f license.CardFilter, err error) {
 	if f.State, err = license.ParseCardState(in.State); err != nil {
 		return f, err
 	}
@@ -112,7 +126,7 @@ func (c *Console) filter(in cardFilter) (f license.CardFilter, err error) {
 }
 
 func (c *Console) listCards(call *web.Call, in *cardsIn) (out web.List[Card], err error) {
-	f, err := c.filter(in.cardFilter)
+	f, err := c.filter(in.CardFilter)
 	if err != nil {
 		return out, err
 	}
@@ -131,7 +145,7 @@ func (c *Console) listCards(call *web.Call, in *cardsIn) (out web.List[Card], er
 	return out, nil
 }
 
-func (c *Console) card(call *web.Call, in *ref) (CardDetail, error) {
+func (c *Console) card(call *web.Call, in *Ref) (CardDetail, error) {
 	id, err := c.rules.IDs().In(license.NounCard, in.ID)
 	if err != nil {
 		return CardDetail{}, err

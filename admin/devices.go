@@ -68,7 +68,7 @@ func (c *Console) listDevices(call *web.Call, in *devicesIn) (out web.List[Devic
 	return out, nil
 }
 
-func (c *Console) device(call *web.Call, in *ref) (Device, error) {
+func (c *Console) device(call *web.Call, in *Ref) (Device, error) {
 	id, err := c.rules.IDs().In(license.NounDevice, in.ID)
 	if err != nil {
 		return Device{}, err

@@ -13,7 +13,7 @@ import (
 )
 
 type exportIn struct {
-	cardFilter
+	CardFilter
 	Format string `query:"format" enum:"csv" default:"csv"`
 }
 
@@ -27,7 +27,7 @@ func (c *Console) registerExports(a *web.API) {
 }
 
 func (c *Console) exportCards(call *web.Call, in *exportIn) (web.File, error) {
-	f, err := c.filter(in.cardFilter)
+	f, err := c.filter(in.CardFilter)
 	if err != nil {
 		return web.File{}, err
 	}

@@ -52,7 +52,7 @@ func (c *Console) listJobs(call *web.Call, in *struct{ web.Page }) (out web.List
 	return out, nil
 }
 
-func (c *Console) job(call *web.Call, in *ref) (Job, error) {
+func (c *Console) job(call *web.Call, in *Ref) (Job, error) {
 	id, err := c.rules.IDs().In(license.NounJob, in.ID)
 	if err != nil {
 		return Job{}, err
@@ -64,7 +64,7 @@ func (c *Console) job(call *web.Call, in *ref) (Job, error) {
 	return c.jobOut(row), nil
 }
 
-func (c *Console) cancelJob(call *web.Call, in *ref) (Job, error) {
+func (c *Console) cancelJob(call *web.Call, in *Ref) (Job, error) {
 	id, err := c.rules.IDs().In(license.NounJob, in.ID)
 	if err != nil {
 		return Job{}, err
