@@ -36,6 +36,7 @@ const (
 	DeviceOffline         EventKind = 42
 	DeviceAnomaly         EventKind = 43
 	DeviceReplaced        EventKind = 44
+	DeviceUnbound         EventKind = 45
 	AnnouncementPublished EventKind = 50
 	AnnouncementWithdrawn EventKind = 51
 	AnnouncementChanged   EventKind = 52
@@ -53,7 +54,7 @@ var eventNames = map[EventKind]string{
 	CardActivated: "card_key.activated", CardExpired: "card_key.expired", CardDisabled: "card_key.disabled",
 	CardEnabled: "card_key.enabled", CardDeleted: "card_key.deleted", CardRefused: "card_key.refused",
 	DeviceRegistered: "device.registered", DeviceOnline: "device.online", DeviceOffline: "device.offline",
-	DeviceAnomaly: "device.anomaly", DeviceReplaced: "device.replaced",
+	DeviceAnomaly: "device.anomaly", DeviceReplaced: "device.replaced", DeviceUnbound: "device.unbound",
 	AnnouncementPublished: "announcement.published", AnnouncementWithdrawn: "announcement.withdrawn",
 	AnnouncementChanged: "announcement.changed",
 	SystemBackup:        "system.backup", SystemError: "system.error", SystemStarted: "system.started",

@@ -239,7 +239,7 @@ type Order struct {
 // orderCodes says which events order devices about, and with which code.
 var orderCodes = map[EventKind]string{
 	CardDisabled: "card_disabled", CardDeleted: "card_deleted", CardExpired: "card_expired",
-	DeviceReplaced: "device_key_mismatch",
+	DeviceReplaced: "device_key_mismatch", DeviceUnbound: "device_unbound",
 }
 
 // Orders gives the orders that an event means for devices; none for most events. online says whether a

@@ -17,9 +17,9 @@ type DeviceInfo struct {
 	MAC   string `json:"mac_address,omitzero" example:"A4-BB-6D-01-02-03"`
 }
 
-// Common are the members that all device calls share. Their form is judged by rule: bad_request, app_unknown,
+// Members are those that all device calls share. Their form is judged by rule: bad_request, app_unknown,
 // keys_unknown.
-type Common struct {
+type Members struct {
 	AppID    string         `json:"app_id,omitzero" example:"3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e" doc:"The app's UUID. It, nonce and kids come together or, in a bare activation, not at all"`
 	Nonce    string         `json:"nonce,omitzero" example:"AAECAwQFBgcICQoLDA0ODw" doc:"base64url of 16 random bytes, fresh for every sending"`
 	Kids     []string       `json:"kids,omitzero" example:"[\"21fe31dfa154a261\"]" doc:"The signing keys that the client trusts, 1–8"`
@@ -33,7 +33,7 @@ type Common struct {
 
 type activateIn struct {
 	Body struct {
-		Common
+		Members
 		CardKey string `json:"card_key" example:"ABCD-EFGH-JKLM-NPQR" doc:"As it was typed"`
 		Replace bool   `json:"replace,omitzero" doc:"Put this device key on the binding of this device (after a reinstall)"`
 	}
@@ -41,15 +41,17 @@ type activateIn struct {
 
 type verifyIn struct {
 	Body struct {
-		Common
+		Members
 		CardID  string `json:"card_id,omitzero" doc:"From the verdict; card_key when the state was lost"`
 		CardKey string `json:"card_key,omitzero" example:"ABCD-EFGH-JKLM-NPQR"`
 	}
 }
 
+type unbindIn = heartbeatIn
+
 type heartbeatIn struct {
 	Body struct {
-		Common
+		Members
 		CardID string `json:"card_id" doc:"From the verdict"`
 	}
 }
@@ -82,7 +84,7 @@ func (c *API) registerDeviceCalls(a *web.API) {
 		Permission: license.OwnLicences, Message: license.ActivationMessage, MaxBody: maxDeviceBody, Errors: []int{409, 422},
 		Headers: []web.HeaderParam{proofHeader, repeatHeader},
 	}, func(call *web.Call, in *activateIn) (AnswerOut, error) {
-		d := deviceCall(call, in.Body.Common)
+		d := deviceCall(call, in.Body.Members)
 		d.CardKey, d.Replace = in.Body.CardKey, in.Body.Replace
 		return answerOut(c.rules.Activate(call.Actor, d))
 	})
@@ -91,7 +93,7 @@ func (c *API) registerDeviceCalls(a *web.API) {
 		Detail: "应用启动时调用,以设备密钥证明,不需要登录。Called at an app's start, proved by the device key, without sign-in.",
 		Public: true, Message: "card_valid", MaxBody: maxDeviceBody, Errors: []int{401, 403, 409}, Headers: []web.HeaderParam{proofHeader},
 	}, func(call *web.Call, in *verifyIn) (AnswerOut, error) {
-		d := deviceCall(call, in.Body.Common)
+		d := deviceCall(call, in.Body.Members)
 		d.CardKey, d.CardID = in.Body.CardKey, in.Body.CardID
 		return answerOut(c.rules.Verify(call.Actor, d))
 	})
@@ -99,13 +101,22 @@ func (c *API) registerDeviceCalls(a *web.API) {
 		Method: "POST", Path: "/api/v1/devices/heartbeat", ID: "heartbeat", Tag: "devices", Summary: "心跳 · Heartbeat",
 		Public: true, Message: "card_valid", MaxBody: maxDeviceBody, Errors: []int{401, 403, 409}, Headers: []web.HeaderParam{proofHeader},
 	}, func(call *web.Call, in *heartbeatIn) (AnswerOut, error) {
-		d := deviceCall(call, in.Body.Common)
+		d := deviceCall(call, in.Body.Members)
 		d.CardID = in.Body.CardID
 		return answerOut(c.rules.Heartbeat(call.Actor, d))
 	})
+	web.Route(a, web.Op{
+		Method: "POST", Path: "/api/v1/devices/unbind", ID: "unbind", Tag: "devices", Summary: "解绑本机 · Free this device's seat",
+		Detail: "按应用的次数限制;成功时 verdict 为 stop device_unbound。Within the app's limit; the verdict of a success says stop device_unbound.",
+		Public: true, Message: "device_unbound_done", MaxBody: maxDeviceBody, Errors: []int{401, 403, 409}, Headers: []web.HeaderParam{proofHeader, repeatHeader},
+	}, func(call *web.Call, in *unbindIn) (AnswerOut, error) {
+		d := deviceCall(call, in.Body.Members)
+		d.CardID = in.Body.CardID
+		return answerOut(c.rules.Unbind(call.Actor, d))
+	})
 }
 
-func deviceCall(call *web.Call, in Common) license.DeviceCall {
+func deviceCall(call *web.Call, in Members) license.DeviceCall {
 	return license.DeviceCall{
 		Request: verdict.Request{
 			Method: call.Method, Path: call.Path, AppID: in.AppID, IdempotencyKey: call.Header("Idempotency-Key"),

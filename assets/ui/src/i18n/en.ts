@@ -518,6 +518,7 @@ export const en: Texts = {
       'device.offline': 'Device went offline',
       'device.anomaly': 'Device anomaly',
       'device.replaced': 'Device key replaced',
+      'device.unbound': 'Device freed its seat',
       'announcement.published': 'Announcement published',
       'announcement.withdrawn': 'Announcement withdrawn',
       'announcement.changed': 'Announcement edited',

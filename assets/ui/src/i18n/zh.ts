@@ -526,6 +526,7 @@ export const zh = {
       'device.offline': '设备离线',
       'device.anomaly': '设备异常',
       'device.replaced': '设备更换了密钥',
+      'device.unbound': '设备解绑了自己',
       'announcement.published': '发布了公告',
       'announcement.withdrawn': '撤回了公告',
       'announcement.changed': '编辑了公告',
