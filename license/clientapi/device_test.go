@@ -19,6 +19,7 @@ const (
 	activate  = "/api/v1/card-keys/activate"
 	verify    = "/api/v1/card-keys/verify"
 	heartbeat = "/api/v1/devices/heartbeat"
+	unbind    = "/api/v1/devices/unbind"
 )
 
 // device is a customer's machine that calls over HTTP and believes verdicts alone.
@@ -281,6 +282,38 @@ func TestReplaceAfterReinstall(t *testing.T) {
 	a := fresh.ask(l, 200, "run", "valid")
 	old.ask(old.letter(verify, m{"card_id": a.Card.ID}), 403, "stop", "device_key_mismatch")
 	fresh.ask(fresh.letter(verify, m{"card_id": a.Card.ID}), 200, "run", "valid")
+}
+
+func TestUnbind(t *testing.T) {
+	s := serve(t)
+	app := s.App(nil)
+	key := s.Keys(app, 1, licensetest.Month)[0]
+	bearer := s.customer("xiaoyu")
+	d := s.device(app, 1)
+	l := d.letter(activate, m{"card_key": key})
+	l.bearer = bearer
+	a := d.ask(l, 200, "run", "valid")
+	c, _ := d.live(a.Card.ID, 1, 0)
+	other := s.device(app, 2)
+	other.ask(other.letter(unbind, m{"card_id": a.Card.ID}), 403, "stop", "device_unbound")
+	l = d.letter(unbind, m{"card_id": a.Card.ID})
+	l.repeat = "unbinding-0000001"
+	first := d.post(d.seal(l))
+	want(t, first, 200, "")
+	got, err := d.check(l, first)
+	s.Must(err)
+	if got.Act != verdict.Stop || got.Code != "device_unbound" || first.data()["replayed"] != nil || first.message() != "本机已解绑，席位已释放" {
+		t.Errorf("answer is %s with %+v", first.raw, got.Claims)
+	}
+	if again := d.post(d.seal(l)); again.StatusCode != 200 || again.data()["replayed"] != true {
+		t.Errorf("the same again is answered %d %s", again.StatusCode, again.raw)
+	}
+	c.message("push")
+	c.wantClose(4403)
+	d.ask(d.letter(heartbeat, m{"card_id": a.Card.ID}), 403, "stop", "device_unbound")
+	l = other.letter(activate, m{"card_key": key})
+	l.bearer = bearer
+	other.ask(l, 200, "run", "valid")
 }
 
 func TestIdempotencyKeyOfAnotherCard(t *testing.T) {

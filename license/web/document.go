@@ -17,7 +17,8 @@ func newDocument(release string) *huma.OpenAPI {
 			Title: "Goldfish 金鱼智盒", Version: release,
 			Description: "卡密授权服务器的接口。所有回答都是 {success, message, data};错误是 RFC 9457 问题文档,带稳定的 code。\n\n" +
 				"The interface of a card-key licensing server. Every answer is {success, message, data}; errors are RFC 9457 " +
-				"problem documents with a stable code. The language follows Accept-Language, Chinese first.",
+				"problem documents with a stable code. The language follows Accept-Language, Chinese first.\n\n" +
+				"推送:GET /api/v1/ws(WebSocket)。Push: GET /api/v1/ws (WebSocket), with the ticket of a device call.",
 		},
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
@@ -28,7 +29,8 @@ func newDocument(release string) *huma.OpenAPI {
 	}
 }
 
-// schemaName is the type's name without its Out: UserOut is the schema User, List[CardOut] is ListCard.
+// schemaName is the type's name without its Out: UserOut is the schema User, List[CardOut] is ListCard. The body of an
+// input is called after its type: that of activateIn is ActivateInput.
 func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -36,6 +38,9 @@ func schemaName(t reflect.Type, hint string) string {
 	name := t.Name()
 	if name == "" {
 		name = hint
+		if input, ok := strings.CutSuffix(hint, "InBody"); ok {
+			name = input + "Input"
+		}
 	}
 	var out strings.Builder
 	for part := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune("[]*,", r) }) {
