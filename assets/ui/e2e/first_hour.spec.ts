@@ -188,7 +188,7 @@ async function cancelGeneration(hour: Hour) {
   await dialog.waitFor({ state: 'hidden' })
   await go(hour, 'batches')
   await page.getByText(text.batches.states.ready, { exact: true }).waitFor()
-  expect(await page.locator('.listing tbody tr').count()).toBe(1) // the cancelled one has left nothing
+  await expect.poll(() => page.locator('.listing tbody tr').count()).toBe(1) // the cancelled one has left nothing
   await watch.shot('batches')
   await go(hour, 'dashboard')
   await page.getByText(text.dashboard.totalOf('1,000')).waitFor()
@@ -241,11 +241,11 @@ async function announce(hour: Hour, sample: Program) {
   const body = '<b>23:00</b>\n22:30 …'
   await dialog.getByRole('textbox').first().fill(title)
   await dialog.locator('textarea').first().fill(body)
-  expect(await dialog.locator('.preview-body').textContent()).toBe(body)
+  await expect.poll(() => dialog.locator('.preview-body').textContent()).toBe(body)
   await watch.shot('announcement')
   await dialog.getByRole('button', { name: text.announcements.publishNow }).click()
   await dialog.waitFor({ state: 'hidden' })
-  await page.getByText(text.announcements.states.published, { exact: true }).waitFor()
+  await page.locator('.tag').getByText(text.announcements.states.published, { exact: true }).waitFor()
   const line = await sample.says('GOLDFISH notice')
   expect(line).toContain(title)
   await watch.shot('announced')
@@ -259,7 +259,7 @@ async function disable(hour: Hour, sample: Program) {
   await page.getByText(text.keys.exactKeyBad).waitFor()
   await page.getByLabel(text.keys.exactKey).fill(cardKey.toLowerCase())
   await page.keyboard.press('Enter')
-  await until('one row', async () => (await page.locator('.listing tbody tr').count()) === 1)
+  await expect.poll(() => page.locator('.listing tbody tr').count()).toBe(1)
   expect(page.url()).not.toContain(cardKey.slice(0, 4))
   await page.getByLabel(text.keys.select(cardKey)).check()
   await page.getByRole('region').getByRole('button', { name: text.keys.disable, exact: true }).click()

@@ -8,6 +8,6 @@ export function useStatus() {
   return useQuery({
     queryKey: ['status'],
     queryFn: ({ signal }) => call<Status>('/status', { signal }),
-    staleTime: 60_000,
+    staleTime: 10_000,
   })
 }

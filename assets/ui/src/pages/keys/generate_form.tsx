@@ -53,7 +53,8 @@ export function GenerateForm({ appId, begun, close }: GenerateFormProps) {
       begun(
         await generate.mutateAsync({
           app_id: fields.app_id,
-          name: fields.name?.trim() ?? '',
+          // The server would take its own clock's hour, in UTC; the vendor knows the one on the wall.
+          name: fields.name?.trim() || dayjs().format('YYYY-MM-DD HH:mm'),
           count: fields.count,
           validity: validityOf(fields.preset, fields.days, until),
           devices: fields.devices,

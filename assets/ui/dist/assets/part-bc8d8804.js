@@ -1,1 +1,0 @@
-import{i as e,t}from"./part-d4da6d0b.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};
