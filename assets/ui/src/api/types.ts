@@ -663,6 +663,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/unbind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 解绑本机 · Free this device's seat
+         * @description 按应用的次数限制;成功时 verdict 为 stop device_unbound。Within the app's limit; the verdict of a success says stop device_unbound.
+         */
+        post: operations["unbind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -737,13 +757,13 @@ export interface components {
             /** @example xiaoyu */
             username: string;
         };
-        ActInBody: {
+        ActInput: {
             /** @description Of cards */
             ids: string[];
             /** @description Kept with each key; at most 200 characters */
             reason?: string;
         };
-        ActivateInBody: {
+        ActivateInput: {
             /**
              * @description The app's UUID. It, nonce and kids come together or, in a bare activation, not at all
              * @example 3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e
@@ -875,7 +895,7 @@ export interface components {
             /** @enum {string} */
             state: "enabled" | "disabled";
         };
-        AppChangeInBody: {
+        AppChangeInput: {
             description?: components["schemas"]["Text"];
             name?: components["schemas"]["Text"];
             /** @description The whole policy */
@@ -925,7 +945,10 @@ export interface components {
         };
         Card: {
             /** @description Whose it is; null before activation */
-            account: components["schemas"]["Holder"];
+            account: {
+                id: string;
+                username: string;
+            } | null;
             /**
              * Format: date-time
              * @example 2026-11-23T14:00:00Z
@@ -988,7 +1011,10 @@ export interface components {
         };
         CardDetail: {
             /** @description Whose it is; null before activation */
-            account: components["schemas"]["Holder"];
+            account: {
+                id: string;
+                username: string;
+            } | null;
             /**
              * Format: date-time
              * @example 2026-11-23T14:00:00Z
@@ -1061,7 +1087,10 @@ export interface components {
             day: string;
         };
         Device: {
-            account: components["schemas"]["Holder"];
+            account: {
+                id: string;
+                username: string;
+            } | null;
             /** @description Last heard from */
             address: string;
             app_id: string;
@@ -1409,7 +1438,7 @@ export interface components {
             /** @enum {string} */
             state: "ok";
         };
-        HeartbeatInBody: {
+        HeartbeatInput: {
             /**
              * @description The app's UUID. It, nonce and kids come together or, in a bare activation, not at all
              * @example 3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e
@@ -1448,10 +1477,6 @@ export interface components {
              * @example 1.4.0
              */
             version?: string;
-        };
-        Holder: {
-            id: string;
-            username: string;
         };
         Job: {
             /**
@@ -1529,7 +1554,7 @@ export interface components {
         LiveTicket: {
             ticket: string;
         };
-        NewAnnouncementInBody: {
+        NewAnnouncementInput: {
             /** @description Empty: all apps */
             app_ids: string[];
             /** @description At least one language, at most 5,000 characters */
@@ -1549,7 +1574,7 @@ export interface components {
             /** @enum {string} */
             type: "notice" | "maintenance" | "release" | "security";
         };
-        NewAppInBody: {
+        NewAppInput: {
             /** @description At most 2,000 characters */
             description?: components["schemas"]["Text"];
             /** @description At least one language, at most 80 characters */
@@ -1559,7 +1584,7 @@ export interface components {
             batch: components["schemas"]["Batch"];
             job: components["schemas"]["Job"];
         };
-        NewBatchInBody: {
+        NewBatchInput: {
             app_id: string;
             /** Format: int64 */
             count: number;
@@ -1645,19 +1670,13 @@ export interface components {
             /** Format: int64 */
             active: number;
             /** Format: int64 */
-            deleted: number;
-            /** Format: int64 */
-            disabled: number;
-            /** Format: int64 */
-            expired: number;
-            /** Format: int64 */
             total: number;
-            /** Format: int64 */
-            unused: number;
         };
         OwnDevices: {
             /** Format: int64 */
             bound: number;
+            /** Format: int64 */
+            online: number;
         };
         OwnOverview: {
             cards: components["schemas"]["OwnCounts"];
@@ -1666,7 +1685,7 @@ export interface components {
             licences: components["schemas"]["OwnCard"][];
             user: components["schemas"]["User"];
         };
-        PasswordInBody: {
+        PasswordInput: {
             /** @description As at sign-in */
             cookie?: boolean;
             /** @example Goldfish-2026! */
@@ -1732,11 +1751,11 @@ export interface components {
             /** @description The signed refusal of a device call (protocol §6) */
             verdict?: string;
         };
-        RefreshInBody: {
+        RefreshInput: {
             /** @description Without it the cookie counts */
             refresh_token?: string;
         };
-        RegisterInBody: {
+        RegisterInput: {
             /** @description The app that the customer comes from */
             app_id?: string;
             /** @example xiaoyu@example.com */
@@ -1791,7 +1810,7 @@ export interface components {
             /** @enum {string} */
             token_type: "Bearer";
         };
-        SignInInBody: {
+        SignInInput: {
             /** @description The app that the customer comes from */
             app_id?: string;
             /** @description Put the refresh token into a cookie that scripts cannot read */
@@ -1896,7 +1915,7 @@ export interface components {
              */
             until?: string | null;
         };
-        VerifyInBody: {
+        VerifyInput: {
             /**
              * @description The app's UUID. It, nonce and kids come together or, in a bare activation, not at all
              * @example 3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e
@@ -2117,7 +2136,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewAnnouncementInBody"];
+                "application/json": components["schemas"]["NewAnnouncementInput"];
             };
         };
         responses: {
@@ -2311,7 +2330,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
         requestBody: {
@@ -2697,7 +2718,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewAppInBody"];
+                "application/json": components["schemas"]["NewAppInput"];
             };
         };
         responses: {
@@ -2873,12 +2894,14 @@ export interface operations {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AppChangeInBody"];
+                "application/json": components["schemas"]["AppChangeInput"];
             };
         };
         responses: {
@@ -3157,7 +3180,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewBatchInBody"];
+                "application/json": components["schemas"]["NewBatchInput"];
             };
         };
         responses: {
@@ -3345,6 +3368,9 @@ export interface operations {
                 limit?: number;
                 /** @description The member next of the page before */
                 cursor?: string;
+                app_id?: string;
+                batch_id?: string;
+                state?: "unused" | "active" | "expired" | "disabled" | "deleted";
                 /** @description A whole card key in any typing */
                 key?: string;
             };
@@ -3437,7 +3463,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ActInBody"];
+                "application/json": components["schemas"]["ActInput"];
             };
         };
         responses: {
@@ -3533,7 +3559,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ActInBody"];
+                "application/json": components["schemas"]["ActInput"];
             };
         };
         responses: {
@@ -3629,7 +3655,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ActInBody"];
+                "application/json": components["schemas"]["ActInput"];
             };
         };
         responses: {
@@ -4054,6 +4080,9 @@ export interface operations {
     exportCards: {
         parameters: {
             query?: {
+                app_id?: string;
+                batch_id?: string;
+                state?: "unused" | "active" | "expired" | "disabled" | "deleted";
                 format?: "csv";
             };
             header?: never;
@@ -4625,7 +4654,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SignInInBody"];
+                "application/json": components["schemas"]["SignInInput"];
             };
         };
         responses: {
@@ -4878,7 +4907,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PasswordInBody"];
+                "application/json": components["schemas"]["PasswordInput"];
             };
         };
         responses: {
@@ -4974,7 +5003,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RefreshInBody"];
+                "application/json": components["schemas"]["RefreshInput"];
             };
         };
         responses: {
@@ -5070,7 +5099,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RegisterInBody"];
+                "application/json": components["schemas"]["RegisterInput"];
             };
         };
         responses: {
@@ -5250,7 +5279,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ActivateInBody"];
+                "application/json": components["schemas"]["ActivateInput"];
             };
         };
         responses: {
@@ -5367,7 +5396,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["VerifyInBody"];
+                "application/json": components["schemas"]["VerifyInput"];
             };
         };
         responses: {
@@ -5549,7 +5578,117 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["HeartbeatInBody"];
+                "application/json": components["schemas"]["HeartbeatInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvelopeAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unbind: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description v1.T.K.S: the device key's signature over the request (protocol §4) */
+                "Goldfish-Proof"?: string;
+                /** @description 16–64 of A–Z a–z 0–9 - _: the same key acts once */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HeartbeatInput"];
             };
         };
         responses: {
