@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 # Parts without which a test run is no test run. A part that exists is always run; one that is named here must exist.
-REQUIRED=(go)
+REQUIRED=(go binary openapi sdk ui demo)
 declare -rA PART=([go]=hub [binary]=main.go [openapi]=assets/openapi.json [sdk]=assets/sdk/python/tests [ui]=assets/ui/package.json [demo]=.checks/demo.py)
 
 readonly gofumpt=mvdan.cc/gofumpt@v0.12.0 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
