@@ -33,10 +33,13 @@ func runUntil(ctx context.Context, stop context.CancelFunc, serve Serve) error {
 		defer close(told)
 		select {
 		case <-ctx.Done():
-			stop() // from here a second signal has its usual effect
-			_ = notify("STOPPING=1")
-		case <-watch:
+		case <-watch: // serve may have been quicker than this goroutine
+			if ctx.Err() == nil {
+				return
+			}
 		}
+		stop() // from here a second signal has its usual effect
+		_ = notify("STOPPING=1")
 	}()
 	err := serve(ctx, func() { _ = notify("READY=1") })
 	close(watch)
