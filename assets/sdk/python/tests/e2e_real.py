@@ -17,7 +17,7 @@ import time
 import unittest
 import urllib.request
 
-from kit import FACTS, OTHER_FACTS, PATIENCE, eventually, goldfish
+from kit import FACTS, OTHER_FACTS, eventually, goldfish
 
 DAY = 86400
 

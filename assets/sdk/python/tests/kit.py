@@ -410,6 +410,39 @@ class Case(unittest.TestCase):
         return self.client(**options)
 
 
+class Started(Case):
+    """A client with its threads. The world's clock moves only when a test says so."""
+
+    def setUp(self):
+        super().setUp()
+        self.stops, self.states, self.notices = [], [], []
+
+    def start(self, client, push=False, **options):
+        return client.start(push=push, on_stop=self.stops.append, on_state=self.states.append,
+                            on_notice=self.notices.append, **options)
+
+    def beats(self):
+        return len(self.server.calls("heartbeat"))
+
+    def says(self, act, code, **claims):
+        self.server.change = lambda own, request: dict(own, act=act, code=code, exp=own["iat"], **claims)
+
+    def advance(self, seconds):
+        self.world.advance(seconds)
+        self.server.now = int(self.world.local_now)
+
+    def beat(self, client, seconds=300):
+        """Lets the next heartbeat come, and its answer be taken in."""
+        before = self.beats()
+        self.advance(seconds)
+        eventually(lambda: self.beats() > before, "a heartbeat")
+        eventually(lambda: client._runner._beat_at > self.world.mono(), "its answer")
+
+    def stopped(self, code, act="stop"):
+        eventually(lambda: self.stops, "on_stop")
+        self.assertEqual([(reason.act, reason.code) for reason in self.stops], [(act, code)])
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
