@@ -4,7 +4,7 @@ import type { ThemeConfig } from 'antd'
 export const theme: ThemeConfig = {
   token: {
     colorPrimary: '#cf4a0c',
-    colorLink: '#cf4a0c',
+    colorLink: '#b8410a',
     colorSuccess: '#16803c',
     colorWarning: '#c77700',
     colorError: '#c0271c',
@@ -36,6 +36,7 @@ export const theme: ThemeConfig = {
   },
   components: {
     Button: { primaryShadow: 'none', defaultShadow: 'none', fontWeight: 500 },
+    Tabs: { itemSelectedColor: '#b8410a', itemHoverColor: '#b8410a' },
     Progress: { defaultColor: '#e8751f' },
     Checkbox: { borderRadiusSM: 4 },
     Form: { verticalLabelPadding: '0 0 4px', itemMarginBottom: 22 },

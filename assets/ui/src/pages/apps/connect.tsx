@@ -24,7 +24,7 @@ export function Connect({ app, generate }: { app: App; generate: () => void }) {
             <ol className="guide">
               <li>
                 <div>
-                  <h3>{words.step1}</h3>
+                  <h2>{words.step1}</h2>
                   <p className="soft">{words.step1Hint}</p>
                   <CodeBlock name={words.commands} code={fetchSdk} />
                   <div className="row">
@@ -40,7 +40,7 @@ export function Connect({ app, generate }: { app: App; generate: () => void }) {
               </li>
               <li>
                 <div>
-                  <h3>{words.step2}</h3>
+                  <h2>{words.step2}</h2>
                   <p className="soft">{words.step2Hint(sample.filename)}</p>
                   <CodeBlock
                     name={sample.filename}
@@ -61,7 +61,7 @@ export function Connect({ app, generate }: { app: App; generate: () => void }) {
               </li>
               <li>
                 <div>
-                  <h3>{words.step3}</h3>
+                  <h2>{words.step3}</h2>
                   <p className="soft">{words.step3Hint}</p>
                   <CodeBlock name={words.commands} code={`${sample.command} --register\n${sample.command}`} />
                   {app.cards.unused === 0 && mayGenerate && (

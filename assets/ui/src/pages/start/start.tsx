@@ -1,5 +1,5 @@
 import { CheckOutlined } from '../../parts/icons'
-import { Alert, Button } from 'antd'
+import { Button } from 'antd'
 import { useState, type ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { useApps } from '../../api/apps'
@@ -30,18 +30,15 @@ function Steps({ steps }: { steps: Dashboard['steps'] }) {
   return (
     <>
       {!now && (
-        <Alert
-          className="form-fault"
-          type="success"
-          showIcon
-          title={text.start.allDone}
-          description={text.start.allDoneHint}
-          action={
-            <Button type="primary" onClick={() => void navigate('/')}>
-              {text.start.toDashboard}
-            </Button>
-          }
-        />
+        <section className="sheet pad row spread all-done" role="status">
+          <div>
+            <h2 className="sheet-title">{text.start.allDone}</h2>
+            <p className="soft">{text.start.allDoneHint}</p>
+          </div>
+          <Button type="primary" onClick={() => void navigate('/')}>
+            {text.start.toDashboard}
+          </Button>
+        </section>
       )}
       <ol className="steps">
         <Step
