@@ -24,7 +24,7 @@ func (l *Listen) UnmarshalText(text []byte) error {
 		return Fail("listen_form").With("value", string(text))
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || strings.ContainsAny(host, "/@?# ") {
+	if err != nil || strings.ContainsAny(host, "/@?#% ") {
 		return Fail("listen_form").With("value", string(text))
 	}
 	l.Host, l.Port = host, uint16(n)
