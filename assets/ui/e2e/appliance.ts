@@ -72,6 +72,8 @@ export interface Appliance {
   folder: string
   /** Starts the sample that lies in `folder` as a customer's computer would. */
   sample(options: { username: string; password: string; cardKey: string; device: string }): Program
+  /** Stops the server, does something meanwhile, and starts it again in the same place. */
+  pause(during: () => Promise<void>): Promise<void>
   stop(): Promise<void>
 }
 
@@ -82,26 +84,26 @@ export async function startAppliance(): Promise<Appliance> {
   const [consolePort, clientPort] = [await freePort(), await freePort()]
   const consoleUrl = `http://127.0.0.1:${consolePort}`
   const clientUrl = `http://127.0.0.1:${clientPort}`
-  const server = program(
-    'the appliance',
-    spawn(
-      binary,
-      [
-        'serve',
-        `--data=${join(folder, 'data')}`,
-        `--machine-key=${join(folder, 'machine.key')}`,
-        `--console-listen=127.0.0.1:${consolePort}`,
-        `--api-listen=127.0.0.1:${clientPort}`,
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    ),
-  )
-  await until(`the appliance at ${consoleUrl}; it said:\n${server.lines.join('\n')}`, () =>
-    fetch(`${consoleUrl}/readyz`).then(
-      (answer) => answer.ok,
-      () => false,
-    ),
-  )
+  const begin = async () => {
+    const started = program('the appliance', spawn(binary, settings, { stdio: ['ignore', 'pipe', 'pipe'] }))
+    await until(`the appliance at ${consoleUrl}`, () =>
+      fetch(`${consoleUrl}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      ),
+    ).catch((cause: unknown) => {
+      throw new Error(`${String(cause)}; it said:\n${started.lines.join('\n')}`)
+    })
+    return started
+  }
+  const settings = [
+    'serve',
+    `--data=${join(folder, 'data')}`,
+    `--machine-key=${join(folder, 'machine.key')}`,
+    `--console-listen=127.0.0.1:${consolePort}`,
+    `--api-listen=127.0.0.1:${clientPort}`,
+  ]
+  let server = await begin()
   return {
     consoleUrl,
     clientUrl,
@@ -123,6 +125,11 @@ export async function startAppliance(): Promise<Appliance> {
         },
       })
       return program('the sample', child)
+    },
+    async pause(during) {
+      await server.stop()
+      await during()
+      server = await begin()
     },
     async stop() {
       await server.stop()

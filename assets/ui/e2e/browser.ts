@@ -28,6 +28,8 @@ export interface Watched {
   complaints: string[]
   /** Lets the browser's own line about one refused request pass, while `work` runs and the test expects it. */
   refusing(status: number, work: () => Promise<unknown>): Promise<void>
+  /** Lets the browser's lines about a server that does not answer pass, while `work` runs. */
+  cutOff(work: () => Promise<unknown>): Promise<void>
   shot(name: string): Promise<void>
 }
 
@@ -41,11 +43,13 @@ export async function watched(browser: Browser, origins: string[], language: 'zh
   const page = await context.newPage()
   const complaints: string[] = []
   let expected: number | undefined
+  let away = false
   page.on('pageerror', (cause) => complaints.push(`error: ${cause.message}`))
   page.on('console', (line) => {
     if (line.type() !== 'error' && line.type() !== 'warning') return
     const own = /Failed to load resource: the server responded with a status of (\d+)/.exec(line.text())
     if (own && Number(own[1]) === expected) return
+    if (away && /net::ERR_(CONNECTION_|EMPTY_)/.test(line.text())) return
     complaints.push(`${line.type()}: ${line.text()} (${page.url()})`)
   })
   const look = (url: string) => {
@@ -67,6 +71,14 @@ export async function watched(browser: Browser, origins: string[], language: 'zh
         await work()
       } finally {
         expected = undefined
+      }
+    },
+    async cutOff(work) {
+      away = true
+      try {
+        await work()
+      } finally {
+        away = false
       }
     },
     async shot(name) {

@@ -57,6 +57,7 @@ test.each(['zh', 'en'] as const)('the first hour (%s)', async (language) => {
     await announce(hour, sample)
     await disable(hour, sample)
     await lookAround(hour)
+    await outlastRestart(hour)
     await comeAndGo(hour)
     expect(watch.complaints).toEqual([])
     await onAPhone(hour)
@@ -293,6 +294,25 @@ async function lookAround(hour: Hour) {
   await page.locator('.chart canvas').waitFor()
   await page.getByText(text.events.kinds['announcement.published'], { exact: true }).waitFor()
   await watch.shot('overview')
+}
+
+/** The server goes away and comes back: the page says so, and mends itself without being loaded again. */
+async function outlastRestart(hour: Hour) {
+  const { page, text, watch, appliance } = hour
+  await watch.cutOff(async () => {
+    await appliance.pause(async () => {
+      await page.locator('[data-line=waiting]').waitFor()
+      await go(hour, 'batches')
+      await page.getByText(text.fault.network).waitFor()
+      await page.getByText('First 月卡').waitFor() // what was known is still shown
+      await watch.shot('away')
+    })
+    await page.locator('[data-line=on]').waitFor()
+  })
+  await page.getByText(text.fault.network).waitFor({ state: 'hidden' })
+  await go(hour, 'accounts')
+  await page.getByText(customer.username, { exact: true }).waitFor()
+  await go(hour, 'dashboard')
 }
 
 async function comeAndGo(hour: Hour) {

@@ -19,17 +19,32 @@ import { Shell } from './parts/shell'
 import { Failure, Nothing } from './parts/state'
 import { theme } from './parts/theme'
 
-const Dashboard = lazy(() => import('./pages/dashboard/dashboard'))
-const Start = lazy(() => import('./pages/start/start'))
-const Apps = lazy(() => import('./pages/apps/apps'))
-const AppPage = lazy(() => import('./pages/apps/app'))
-const Keys = lazy(() => import('./pages/keys/keys'))
-const Batches = lazy(() => import('./pages/batches/batches'))
-const Devices = lazy(() => import('./pages/devices/devices'))
-const Announcements = lazy(() => import('./pages/announcements/announcements'))
-const Accounts = lazy(() => import('./pages/accounts/accounts'))
-const Jobs = lazy(() => import('./pages/jobs/jobs'))
-const Password = lazy(() => import('./pages/door/password'))
+/** The pages' code, each loaded when it is first needed, or ahead of that once there is time. */
+const code = {
+  Dashboard: () => import('./pages/dashboard/dashboard'),
+  Start: () => import('./pages/start/start'),
+  Apps: () => import('./pages/apps/apps'),
+  AppPage: () => import('./pages/apps/app'),
+  Keys: () => import('./pages/keys/keys'),
+  Batches: () => import('./pages/batches/batches'),
+  Devices: () => import('./pages/devices/devices'),
+  Announcements: () => import('./pages/announcements/announcements'),
+  Accounts: () => import('./pages/accounts/accounts'),
+  Jobs: () => import('./pages/jobs/jobs'),
+  Password: () => import('./pages/door/password'),
+}
+
+const Dashboard = lazy(code.Dashboard)
+const Start = lazy(code.Start)
+const Apps = lazy(code.Apps)
+const AppPage = lazy(code.AppPage)
+const Keys = lazy(code.Keys)
+const Batches = lazy(code.Batches)
+const Devices = lazy(code.Devices)
+const Announcements = lazy(code.Announcements)
+const Accounts = lazy(code.Accounts)
+const Jobs = lazy(code.Jobs)
+const Password = lazy(code.Password)
 
 function Waiting() {
   const text = useText()
@@ -59,6 +74,14 @@ function NotFound() {
 /** The pages of whoever is signed in and has a password of their own. */
 function Pages() {
   const { pathname } = useLocation()
+  // The rest of the code comes while nobody waits for it: pages then open at once, and say what is wrong
+  // themselves when the server cannot be reached.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      for (const load of Object.values(code)) load().catch(() => undefined)
+    }, 1500)
+    return () => clearTimeout(timer)
+  }, [])
   return (
     <Shell>
       <Boundary key={pathname}>

@@ -50,6 +50,17 @@ describe('follower', () => {
     expect(old(['batches', 'list', {}])).toBe(true)
   })
 
+  it('asks anew, once the line is back, for what failed and for what is in no event', async () => {
+    const { queries, follow, old } = stage()
+    queries.setQueryData(['devices', 'list', {}], {})
+    queries.setQueryData(['announcements', 'list', {}], {})
+    await queries.prefetchQuery({ queryKey: ['batches', 'list', {}], queryFn: () => Promise.reject(new Error('down')), retry: false })
+    follow({ type: 'back' })
+    expect(old(['devices', 'list', {}])).toBe(true)
+    expect(old(['batches', 'list', {}])).toBe(true)
+    expect(old(['announcements', 'list', {}])).toBe(false)
+  })
+
   it('marks everything as old after a reset', () => {
     const { queries, follow, old } = stage()
     queries.setQueryData(['status'], {})

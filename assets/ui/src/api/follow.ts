@@ -29,6 +29,9 @@ const touched: Record<string, Noun[]> = {
   job: ['jobs', 'batches'],
 }
 
+/** What changes without an event: presence, and the progress of jobs. */
+const unlogged = new Set<unknown>(['apps', 'dashboard', 'devices', 'jobs'] satisfies Noun[])
+
 /** The nouns whose pages an event of this kind may change. The dashboard lists every event. */
 export function nounsOf(kind: string): Noun[] {
   const head = kind.split('.')[0] ?? ''
@@ -71,6 +74,9 @@ export function follower(
         queries.setQueryData<Job>(['jobs', 'one', message.job.id], message.job)
         putInLists<Job>(queries, 'jobs', message.job)
         if (message.job.state !== 'running') mark(['jobs', 'batches', 'cards', 'apps', 'dashboard'])
+        return
+      case 'back':
+        void queries.invalidateQueries({ predicate: ({ queryKey, state }) => state.status === 'error' || unlogged.has(queryKey[0]) })
         return
       case 'reset':
         void queries.invalidateQueries()

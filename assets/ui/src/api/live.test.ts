@@ -89,7 +89,7 @@ describe('live line', () => {
     second.say(event(12))
     second.say(event(13))
     second.say(event(14))
-    expect(heard.map((message) => (message.type === 'event' ? message.seq : message.type))).toEqual([11, 12, 13, 14])
+    expect(heard.map((message) => (message.type === 'event' ? message.seq : message.type))).toEqual([11, 12, 'back', 13, 14])
   })
 
   it('hands on a reset when the numbers have fallen back', async () => {

@@ -5,12 +5,16 @@ import type { components } from './types'
 
 type Schemas = components['schemas']
 
-/** What the socket says after its welcome. Types that this console does not know are dropped. */
+/**
+ * What the line says after its first welcome. `back`: it was away; events are made up for, what the server
+ * keeps in memory alone is not. Types that this console does not know are dropped.
+ */
 export type LiveMessage =
   | { type: 'event'; seq: number; event: Schemas['Event'] }
   | { type: 'presence'; device: Schemas['Device'] }
   | { type: 'job'; job: Schemas['Job'] }
   | { type: 'reset' }
+  | { type: 'back' }
 
 export type LiveState = 'off' | 'connecting' | 'on' | 'waiting'
 
@@ -97,7 +101,7 @@ export function createLive(around: LiveSurroundings, hear: (message: LiveMessage
         else if (message.reset || message.seq < seen) {
           seen = message.seq
           hear({ type: 'reset' })
-        }
+        } else hear({ type: 'back' })
         return
       case 'event':
         if (seen !== undefined && message.seq <= seen) return
@@ -138,7 +142,7 @@ export function createLive(around: LiveSurroundings, hear: (message: LiveMessage
   }
 }
 
-type Heard = LiveMessage | { type: 'welcome'; seq: number; reset?: boolean }
+type Heard = Exclude<LiveMessage, { type: 'back' }> | { type: 'welcome'; seq: number; reset?: boolean }
 
 const known = new Set(['welcome', 'event', 'presence', 'job', 'reset'])
 
