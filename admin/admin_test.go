@@ -191,6 +191,9 @@ func (d *desk) ask(method, path, token string, body any, headers ...string) answ
 		d.Must(json.Unmarshal(a.raw, &a.body))
 	}
 	d.documented(req, a)
+	if message, _ := a.body["message"].(string); a.body["success"] != nil && strings.Trim(message, "abcdefghijklmnopqrstuvwxyz_.") == "" {
+		d.t.Errorf("%s %s says %q", method, path, message) // a code without a sentence
+	}
 	return a
 }
 

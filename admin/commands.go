@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -165,6 +167,11 @@ func daemonVerb(c config.Daemon) (string, error) {
 	if c.MachineKey != "" {
 		key, keys = c.MachineKey, filepath.Dir(c.MachineKey)
 	}
+	if _, err := os.Lstat(filepath.Join(data, "goldfish.db")); c.Verb == "install" && errors.Is(err, fs.ErrNotExist) {
+		if err := c.Beyond(true); err != nil { // it could not start
+			return "", err
+		}
+	}
 	u := daemon.Unit{
 		Name: daemonName, Title: "Goldfish 金鱼智盒", About: "Card-key licensing server · 卡密授权服务器", DataDir: data, KeyDir: keys,
 		Args: append([]string{"serve", "--data", data, "--machine-key", key}, c.Passed()...),
@@ -186,7 +193,11 @@ func daemonVerb(c config.Daemon) (string, error) {
 		return "", daemonFailure(c.Verb, err)
 	}
 	s := out.Status
-	return config.DaemonState(s.ID, string(s.State), s.Detail, verb, out.Changed, out.Restart), nil
+	told := config.DaemonState(s.ID, string(s.State), s.Detail, verb, out.Changed, out.Restart)
+	if verb == "install" {
+		told += "\n" + config.Installed(data, key, c.ConsoleListen, c.APIListen)
+	}
+	return told, nil
 }
 
 func daemonFailure(verb string, err error) error {

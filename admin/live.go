@@ -163,7 +163,11 @@ func (c *Console) heard(s *hub.Socket, raw []byte) {
 	}
 	v := &viewer{who: who}
 	s.SetValue(v)
-	s.Join(c.sessionTopic(who.Session))
+	s.Join(c.sessionTopic(who.Session)) // from here the end of the session ends the socket
+	if err := c.rules.StillSignedIn(who); err != nil {
+		s.Close(closeEnded, fault.Of(err).Code)
+		return
+	}
 	c.greet(s, v, m.After)
 }
 

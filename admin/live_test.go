@@ -309,6 +309,12 @@ func TestALineEndsWithItsSession(t *testing.T) {
 	}
 	l.wantClosed(4403)
 	mine.want("event", func(a answer) bool { return a.text("event.kind") == "user.logout" })
+	another := d.signIn("admin", licensetest.Password)
+	ticket := d.ticket(another)
+	d.ask("POST", "/api/v1/auth/logout", another, map[string]any{})
+	late := d.dial()
+	late.say(map[string]any{"type": "hello", "ticket": ticket})
+	late.wantClosed(4403)
 	if a := d.ask("POST", "/api/v1/auth/password", d.owner, map[string]any{"old_password": licensetest.Password, "new_password": "Another-2026!"}); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}

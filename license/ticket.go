@@ -92,3 +92,17 @@ func (a *Authority) ConsoleTicket(who Actor) (string, error) {
 func (a *Authority) TakeConsoleTicket(ticket string) (Actor, error) {
 	return a.consoleTickets.take(ticket, a.Now())
 }
+
+// StillSignedIn refuses an actor whose session has ended since it was authenticated. Whoever keeps an actor for
+// longer than a call, as the console's socket does, asks first; of an end after that the log tells.
+//
+// Faults: token_expired, session_ended, account_disabled.
+func (a *Authority) StillSignedIn(who Actor) error {
+	if err := who.self(); err != nil {
+		return err
+	}
+	return a.db.View(func(tx *store.Tx) error {
+		_, _, err := liveSession(tx, who.Session, who.Local)
+		return err
+	})
+}

@@ -245,3 +245,45 @@ func TestSentencesSayTheSameInBothLanguages(t *testing.T) {
 		t.Error(odd.Error())
 	}
 }
+
+func TestAServiceIsStartedWithWhatWasSaid(t *testing.T) {
+	c := parse(t, "service", "install", "--data", "/d", "--rate", "0", "--api-listen", "0.0.0.0:80", "--log-level", "debug")
+	if got := c.Daemon.Passed(); !slices.Equal(got, []string{"--api-listen", "0.0.0.0:80", "--log-level", "debug", "--rate", "0"}) || !c.Daemon.DataGiven {
+		t.Errorf("%q", got)
+	}
+	again := parse(t, append([]string{"serve", "--data", "/d"}, c.Daemon.Passed()...)...)
+	if again.Serve.Rate != 0 || again.Serve.APIListen != c.Daemon.APIListen || again.Serve.LogLevel != c.Daemon.LogLevel {
+		t.Errorf("%+v", again.Serve)
+	}
+	if c := parse(t, "service", "start"); len(c.Daemon.Passed()) != 0 || c.Daemon.DataGiven {
+		t.Errorf("%q", c.Daemon.Passed())
+	}
+}
+
+func TestBeyondTheMachineOnlyAfterTheFirstPassword(t *testing.T) {
+	s := parse(t, "--api-listen", "0.0.0.0:1").Serve
+	if err := s.Beyond(true); code(t, err) != "listen_needs_password" {
+		t.Errorf("%v", err)
+	}
+	if err := s.Beyond(false); err != nil {
+		t.Errorf("%v", err)
+	}
+	if err := parse(t).Serve.Beyond(true); err != nil {
+		t.Errorf("on the machine itself: %v", err)
+	}
+}
+
+func TestOpenSaysWhatIsInTheWay(t *testing.T) {
+	l, err := Listen{Host: "127.0.0.1"}.Open("--api-listen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := Listen{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port)}
+	if _, err := taken.Open("--api-listen"); code(t, err) != "port_in_use" || !strings.Contains(err.Error(), "--api-listen") {
+		t.Errorf("%v", err)
+	}
+	if _, err := (Listen{Host: "192.0.2.1"}).Open("--api-listen"); code(t, err) != "listen_failed" {
+		t.Errorf("%v", err)
+	}
+}

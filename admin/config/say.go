@@ -106,6 +106,14 @@ func Size(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[unit])
 }
 
+// Installed tells where an installed service lives, and what comes next.
+func Installed(data, key string, console, client Listen) string {
+	at, api := console.URL(nil), client.URL(nil)
+	return fmt.Sprintf("  数据文件夹    %s\n  机器密钥      %s（请另行保管一份，没有它备份无法恢复）\n  管理台        %s\n  客户端接口    %s\n  下一步        goldfish service start\n"+
+		"  Data folder   %s\n  Machine key   %s (keep a copy elsewhere: without it no backup can be restored)\n  Console       %s\n  Client API    %s\n  Next          goldfish service start",
+		data, key, at, api, data, key, at, api)
+}
+
 // daemonStates are the states of the system service in both languages.
 var daemonStates = map[string][2]string{
 	"not_installed": {"未安装", "not installed"},

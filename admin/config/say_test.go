@@ -54,3 +54,12 @@ func TestDaemonState(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestInstalledSaysWhereAndWhatNext(t *testing.T) {
+	text := Installed("/d", "/k", Listen{"127.0.0.1", 8990}, Listen{"127.0.0.1", 8000})
+	for _, want := range []string{"/d", "/k", "http://127.0.0.1:8990", "http://127.0.0.1:8000", "goldfish service start", "下一步"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+}
