@@ -1,6 +1,10 @@
 package license
 
-import "time"
+import (
+	"time"
+
+	"goldfish/store"
+)
 
 // What tests of the package's outside need of its inside.
 
@@ -12,3 +16,21 @@ func (a *Authority) FlushRefusals() error { return a.flushRefusals() }
 
 // HastenJobs makes a failed slice of a job be tried again at once.
 func (a *Authority) HastenJobs() { a.jobs.pause = time.Microsecond }
+
+// CardsScanning is ListCards with another bound on the cards that one page looks at.
+func (a *Authority) CardsScanning(f CardFilter, scan int) (out []CardView, next ID, err error) {
+	err = a.db.View(func(tx *store.Tx) error {
+		out, next, err = a.pageOfCards(tx, f, scan)
+		return err
+	})
+	return out, next, err
+}
+
+// DevicesScanning is the same of ListDevices.
+func (a *Authority) DevicesScanning(f DeviceFilter, scan int) (out []DeviceView, next ID, err error) {
+	err = a.db.View(func(tx *store.Tx) error {
+		out, next, err = a.pageOfDevices(tx, f, scan)
+		return err
+	})
+	return out, next, err
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,9 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
 		activateUntilKilled()
+	}
+	if err := flag.Set("rapid.checks", "30"); err != nil { // unless the command line says more
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

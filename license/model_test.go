@@ -175,14 +175,19 @@ func (m *machine) sweep() {
 
 // check compares what the back office sees with the model.
 func (m *machine) check(t *rapid.T) {
+	views, next, err := m.w.ListCards(m.w.Owner, license.CardFilter{App: m.app, Limit: len(m.cards)})
+	if err != nil || next != 0 || len(views) != len(m.cards) {
+		t.Fatalf("%d cards are listed, and %d (%v)", len(views), next, err)
+	}
+	slices.Reverse(views)
 	counted := map[string]int64{}
-	for _, c := range m.cards {
+	for i, c := range m.cards {
 		state := c.state
 		if state == "unused" {
 			state = c.shown(m.now())
 		}
 		counted[state]++
-		v := m.w.CardOf(c.key)
+		v := views[i]
 		if v.State.String() != c.shown(m.now()) || v.Bound != len(c.seats) || (v.Account != nil) != (c.account >= 0) {
 			t.Fatalf("%s is %v with %d seats, want %s with %d", c.key, v.State, v.Bound, c.shown(m.now()), len(c.seats))
 		}
