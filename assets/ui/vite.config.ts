@@ -37,7 +37,7 @@ export default defineConfig({
     sourcemap: false,
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 700,
-    license: { fileName: 'licenses.md' },
+    license: { fileName: 'licences.md' },
     rolldownOptions: {
       output: {
         hashCharacters: 'hex',
