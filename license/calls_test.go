@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -272,35 +271,6 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-func TestIdempotentActivation(t *testing.T) {
-	w := licensetest.New(t)
-	app := w.App(nil)
-	keys := w.Keys(app, 2, licensetest.Month)
-	who, d := w.Customer(), w.Device(app, 1)
-	withKey := func(c *license.DeviceCall) { c.Request.IdempotencyKey = "0123456789abcdef" }
-	first, err := d.Activate(who, keys[0], withKey)
-	w.Must(err)
-	before := len(w.Events(license.NounCard, w.CardOf(keys[0]).Card.ID))
-	again, err := d.Activate(who, keys[0], withKey)
-	w.Must(err)
-	if first.Replayed || !again.Replayed || again.CardID != first.CardID || again.DeviceID != first.DeviceID {
-		t.Errorf("first %+v, again %+v", first, again)
-	}
-	if again.Verdict == first.Verdict {
-		t.Error("the repeated call got the old verdict")
-	}
-	if n := len(w.Events(license.NounCard, w.CardOf(keys[0]).Card.ID)); n != before {
-		t.Error("the repetition was recorded as a change")
-	}
-	_, err = d.Activate(who, keys[1], withKey)
-	if codeOf(err) != "idempotency_mismatch" {
-		t.Errorf("with another card: %v", err)
-	}
-	if v := w.CardOf(keys[1]); v.State != license.CardUnused {
-		t.Errorf("the other card is %v", v.State)
-	}
-}
-
 func TestReplace(t *testing.T) {
 	w := licensetest.New(t)
 	app := w.App(nil)
@@ -377,79 +347,6 @@ func TestTolerance(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestBareActivation(t *testing.T) {
-	w := licensetest.New(t)
-	app := w.App(nil)
-	keys := w.Keys(app, 2, licensetest.Month)
-	who := w.Customer()
-	bare := func(key, cpu string) license.DeviceCall {
-		return license.DeviceCall{
-			Request: verdict.Request{Method: "POST", Path: activatePath}, CardKey: key,
-			CPU: cpu, Board: "test_mb_456", MAC: "00:11:22:33:44:55",
-		}
-	}
-	if _, err := w.Activate(who, bare("INVALID-KEY", "")); codeOf(err) != "card_unknown" {
-		t.Errorf("malformed: %v", err)
-	}
-	got, err := w.Activate(who, bare(keys[0], "test_cpu_123"))
-	w.Must(err)
-	if got.DeviceID != "d48ea1ea6b2cd331adb54bb8513bb175" || got.Verdict != "" || got.Ticket != "" {
-		t.Errorf("%+v", got)
-	}
-	if _, err := w.Activate(who, bare(keys[0], "test_cpu_123")); codeOf(err) != "device_already_bound" {
-		t.Errorf("again: %v", err)
-	}
-	if _, err := w.Activate(who, bare(keys[0], "another")); codeOf(err) != "device_limit" {
-		t.Errorf("on another device: %v", err)
-	}
-	if _, err := w.Activate(license.Actor{}, bare(keys[1], "test_cpu_123")); codeOf(err) != "sign_in_required" {
-		t.Errorf("as nobody: %v", err)
-	}
-	// The keyless binding gets its key by replace, uncounted.
-	d := w.Device(app, 7)
-	d.CPU, d.Board, d.MAC = "test_cpu_123", "test_mb_456", "00:11:22:33:44:55"
-	if _, err := d.Verify(got.CardID); codeOf(err) != "device_key_mismatch" {
-		t.Errorf("before replace: %v", err)
-	}
-	_, err = d.Activate(who, keys[0], func(c *license.DeviceCall) { c.Replace = true })
-	w.Must(err)
-	if v := w.CardOf(keys[0]); v.Bound != 1 || len(v.Licence.Replaced) != 0 {
-		t.Errorf("bound %d, counted %d", v.Bound, len(v.Licence.Replaced))
-	}
-	_, err = d.Verify(got.CardID)
-	w.Must(err)
-}
-
-func TestKeyOptional(t *testing.T) {
-	w := licensetest.New(t)
-	policy := license.DefaultPolicy
-	policy.KeyOptional = true
-	app := w.App(&policy)
-	key := w.Keys(app, 1, licensetest.Month)[0]
-	d, who := w.Device(app, 1), w.Customer()
-	keyless := func(path string) license.DeviceCall {
-		c := d.Call(path, func(c *license.DeviceCall) { c.CardKey = key })
-		c.Proof, c.Request.DeviceKey, c.Request.Time = "", "", 0
-		return c
-	}
-	a, err := w.Activate(who, keyless(activatePath))
-	w.Must(err)
-	pins, err := verdict.NewPins(verdict.Encode64(app.Keys[0].Public))
-	w.Must(err)
-	payload, err := pins.Open(a.Verdict, verdict.TypVerdict)
-	w.Must(err)
-	if !strings.Contains(string(payload), `"act":"run"`) || !strings.Contains(string(payload), `"key":""`) {
-		t.Errorf("the verdict is %s", payload)
-	}
-	_, err = w.Verify(license.Actor{}, keyless(verifyPath))
-	w.Must(err)
-	_, err = d.Activate(who, key, func(c *license.DeviceCall) { c.Replace = true })
-	w.Must(err)
-	if _, err = w.Verify(license.Actor{}, keyless(verifyPath)); codeOf(err) != "proof_required" {
-		t.Errorf("once the binding has a key: %v", err)
 	}
 }
 
