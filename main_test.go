@@ -267,18 +267,16 @@ func TestTheApplianceSaysWhereItIsAndEndsCleanly(t *testing.T) {
 			t.Errorf("it does not say %q: %s", want, s.said)
 		}
 	}
-	if _, errs, exit := s.run("healthcheck", "--api-listen", strings.TrimPrefix(s.client, "http://")); exit != 0 {
+	health := []string{"healthcheck", "--timeout", "5s", "--api-listen", strings.TrimPrefix(s.client, "http://")}
+	if _, errs, exit := s.run(health...); exit != 0 {
 		t.Errorf("healthcheck: %d %s", exit, errs)
 	}
 	s.settle()
-	if status, raw := s.call("GET", s.console+"/", nil); status != 200 || !bytes.Contains(raw, []byte("<div id=\"root\">")) {
-		t.Errorf("the console: %d", status)
-	}
 	s.stop()
 	if _, err := os.Lstat(filepath.Join(s.data, "control.sock")); err == nil {
 		t.Error("the control socket is left behind")
 	}
-	if _, errs, exit := s.run("healthcheck", "--api-listen", strings.TrimPrefix(s.client, "http://"), "--timeout", "1s"); exit != 11 || !strings.Contains(errs, "not ready") {
+	if _, errs, exit := s.run(health...); exit != 11 || !strings.Contains(errs, "not ready") {
 		t.Errorf("healthcheck of nothing: %d %s", exit, errs)
 	}
 	s.start("--api-listen", "0.0.0.0:0") // the first password is changed
@@ -295,8 +293,9 @@ func TestTheApplianceSaysWhereItIsAndEndsCleanly(t *testing.T) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}
-	if !bytes.Contains(log, []byte(`"msg":"ready"`)) {
-		t.Errorf("app.log holds %s", log)
+	bad, err := os.ReadFile(filepath.Join(s.data, "logs", "error.log"))
+	if err != nil || !bytes.Contains(log, []byte(`"msg":"ready"`)) || bytes.Contains(bad, []byte(`"msg":"ready"`)) {
+		t.Errorf("app.log holds %s\nerror.log holds %s, %v", log, bad, err)
 	}
 	s.stop()
 }
@@ -334,6 +333,14 @@ func newer(t *testing.T, path string) {
 	}
 }
 
+// occupy takes a port and says where.
+func (s *site) occupy() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	s.must(err)
+	s.t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
 // stillborn is a start that must fail: how the site is made ready for it, the flags beside the usual ones, what
 // becomes of it.
 type stillborn struct {
@@ -350,28 +357,30 @@ func stillborns() []stillborn {
 		s.must(os.Truncate(s.file(), info.Size()/2))
 		return nil
 	}
+	blot := func(s *site) []string { // the checksums of both of its first pages
+		raw, err := os.ReadFile(s.file())
+		s.must(err)
+		for _, at := range []int{40, os.Getpagesize() + 40} {
+			raw[at]++
+		}
+		s.must(os.WriteFile(s.file(), raw, 0o600))
+		return nil
+	}
 	write := func(text string) func(*site) []string {
 		return func(s *site) []string {
 			s.must(os.WriteFile(s.file(), []byte(text), 0o600))
 			return nil
 		}
 	}
-	occupied := func(flag string) func(*site) []string {
-		return func(s *site) []string {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			s.must(err)
-			s.t.Cleanup(func() { _ = l.Close() })
-			return []string{flag, l.Addr().String()}
-		}
-	}
 	return []stillborn{
-		{"the console's port is in use", occupied("--console-listen"), 3, "is in use by another program"},
-		{"the client's port is in use", occupied("--api-listen"), 3, "choose another port with --api-listen"},
+		{"the console's port is in use", func(s *site) []string { return []string{"--console-listen", s.occupy()} }, 3, "is in use by another program"},
+		{"the client's port is in use", func(s *site) []string { return []string{"--api-listen", s.occupy()} }, 3, "choose another port with --api-listen"},
 		{"an address of another machine", func(*site) []string { return []string{"--api-listen", "192.0.2.1:0"} }, 3, "Cannot listen at"},
 		{"the file is locked", func(s *site) []string { s.start(); return nil }, 4, "in use by another process"},
 		{"not ours: text", write("Dear diary"), 5, "is not a file of Goldfish"},
 		{"not ours: SQLite", write("SQLite format 3\x00" + strings.Repeat("x", 8192)), 5, "is not a file of Goldfish"},
 		{"cut off", cut, 5, "is cut off"},
+		{"damaged", blot, 5, "is damaged"},
 		{"empty", write(""), 5, "is cut off"},
 		{"newer", func(s *site) []string { s.must(os.Remove(s.file())); newer(s.t, s.file()); return nil }, 6, "newer version (v9.9.9)"},
 		{"another machine's key", func(s *site) []string {
@@ -453,18 +462,13 @@ func TestAFolderThatMayNotBeWritten(t *testing.T) {
 		defer func() { _ = os.Chmod(path, 0o755) }()
 	}
 	cmd := exec.CommandContext(t.Context(), binary, s.serveFlags()...)
-	asNobody(cmd)
+	if os.Geteuid() == 0 { // who may do everything
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
 	out, err := cmd.CombinedOutput()
 	exitErr, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exitErr.ExitCode() != 8 || !strings.Contains(string(out), "No permission to read and write "+s.data) || !strings.Contains(string(out), "没有读写") {
 		t.Errorf("%v %s", err, out)
-	}
-}
-
-// asNobody has a command of root's run as somebody who may not do everything.
-func asNobody(cmd *exec.Cmd) {
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 }
 
@@ -474,8 +478,7 @@ func TestTheDocumentIsTheOneThatIsServed(t *testing.T) {
 	if exit != 0 || errs != "" {
 		t.Fatalf("%d %s", exit, errs)
 	}
-	again, _, _ := s.run("openapi")
-	if again != out {
+	if again, _, _ := s.run("openapi"); again != out {
 		t.Error("it is not the same twice")
 	}
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(out))
@@ -493,8 +496,5 @@ func TestTheDocumentIsTheOneThatIsServed(t *testing.T) {
 	s.stop()
 	if out, _, exit := s.run("version"); exit != 0 || out != "goldfish v0.0.0-test\n" {
 		t.Errorf("version: %d %q", exit, out)
-	}
-	if out, _, exit := s.run("--help"); exit != 0 || !strings.Contains(out, "backup") {
-		t.Errorf("help: %d %q", exit, out)
 	}
 }

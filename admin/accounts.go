@@ -5,8 +5,8 @@ import (
 	"goldfish/license/web"
 )
 
-// Account is an account as the back office sees it.
-type Account struct {
+// AccountOut is an account as the back office sees it.
+type AccountOut struct {
 	web.UserOut
 	State       string   `json:"state" enum:"active,disabled"`
 	LastLoginAt web.Time `json:"last_login_at"`
@@ -29,7 +29,7 @@ func (c *Console) registerAccounts(a *web.API) {
 
 var roles = map[string]license.Role{"owner": license.RoleOwner, "customer": license.RoleCustomer}
 
-func (c *Console) listAccounts(call *web.Call, in *accountsIn) (out web.List[Account], err error) {
+func (c *Console) listAccounts(call *web.Call, in *accountsIn) (out web.List[AccountOut], err error) {
 	before, err := web.Before(in.Page, c.rules.IDs().In, license.NounAccount)
 	if err != nil {
 		return out, err
@@ -39,7 +39,7 @@ func (c *Console) listAccounts(call *web.Call, in *accountsIn) (out web.List[Acc
 		return out, err
 	}
 	for _, row := range rows {
-		item := Account{UserOut: web.UserOf(row.Account), State: "active", LastLoginAt: web.Time(row.Account.LastLogin), Cards: row.Licences}
+		item := AccountOut{UserOut: web.UserOf(row.Account), State: "active", LastLoginAt: web.Time(row.Account.LastLogin), Cards: row.Licences}
 		if row.Account.Disabled {
 			item.State = "disabled"
 		}

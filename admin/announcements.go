@@ -5,8 +5,8 @@ import (
 	"goldfish/license/web"
 )
 
-// Announcement is what a vendor tells the customers of all or some apps.
-type Announcement struct {
+// AnnouncementOut is what a vendor tells the customers of all or some apps.
+type AnnouncementOut struct {
 	ID          string   `json:"id"`
 	AppIDs      []string `json:"app_ids" doc:"Empty: all apps"`
 	Type        string   `json:"type" enum:"notice,maintenance,release,security"`
@@ -57,13 +57,13 @@ func (c *Console) registerAnnouncements(a *web.API) {
 	web.Route(a, web.Op{
 		Method: "POST", Path: root + "/{id}/publish", ID: "publishAnnouncement", Tag: tag, Summary: "发布公告 · Publish a draft",
 		Permission: license.WriteAnnouncements, Message: "announcement_published", Errors: []int{404, 409},
-	}, func(call *web.Call, in *Ref) (Announcement, error) {
+	}, func(call *web.Call, in *Ref) (AnnouncementOut, error) {
 		return c.move(call, in, c.rules.PublishAnnouncement)
 	})
 	web.Route(a, web.Op{
 		Method: "POST", Path: root + "/{id}/withdraw", ID: "withdrawAnnouncement", Tag: tag, Summary: "撤回公告 · Withdraw an announcement",
 		Permission: license.WriteAnnouncements, Message: "announcement_withdrawn", Errors: []int{404, 409},
-	}, func(call *web.Call, in *Ref) (Announcement, error) {
+	}, func(call *web.Call, in *Ref) (AnnouncementOut, error) {
 		return c.move(call, in, c.rules.WithdrawAnnouncement)
 	})
 	web.Route(a, web.Op{
@@ -72,7 +72,7 @@ func (c *Console) registerAnnouncements(a *web.API) {
 	}, c.deleteAnnouncement)
 }
 
-func (c *Console) listAnnouncements(call *web.Call, in *struct{ web.Page }) (out web.List[Announcement], err error) {
+func (c *Console) listAnnouncements(call *web.Call, in *struct{ web.Page }) (out web.List[AnnouncementOut], err error) {
 	before, err := web.Before(in.Page, c.rules.IDs().In, license.NounAnnouncement)
 	if err != nil {
 		return out, err
@@ -93,15 +93,15 @@ func (c *Console) listAnnouncements(call *web.Call, in *struct{ web.Page }) (out
 	return out, nil
 }
 
-func (c *Console) createAnnouncement(call *web.Call, in *newAnnouncementIn) (Announcement, error) {
+func (c *Console) createAnnouncement(call *web.Call, in *newAnnouncementIn) (AnnouncementOut, error) {
 	text, err := in.Body.rules()
 	if err != nil {
-		return Announcement{}, err
+		return AnnouncementOut{}, err
 	}
 	text.Publish = in.Body.Publish
 	n, err := c.rules.CreateAnnouncement(call.Actor, text)
 	if err != nil {
-		return Announcement{}, err
+		return AnnouncementOut{}, err
 	}
 	if text.Publish {
 		call.Say("announcement_published", nil)
@@ -109,30 +109,30 @@ func (c *Console) createAnnouncement(call *web.Call, in *newAnnouncementIn) (Ann
 	return c.announcementOut(n), nil
 }
 
-func (c *Console) changeAnnouncement(call *web.Call, in *announcementIn) (Announcement, error) {
+func (c *Console) changeAnnouncement(call *web.Call, in *announcementIn) (AnnouncementOut, error) {
 	id, err := c.rules.IDs().In(license.NounAnnouncement, in.ID)
 	if err != nil {
-		return Announcement{}, err
+		return AnnouncementOut{}, err
 	}
 	text, err := in.Body.rules()
 	if err != nil {
-		return Announcement{}, err
+		return AnnouncementOut{}, err
 	}
 	n, err := c.rules.ChangeAnnouncement(call.Actor, id, text)
 	if err != nil {
-		return Announcement{}, err
+		return AnnouncementOut{}, err
 	}
 	return c.announcementOut(n), nil
 }
 
-func (c *Console) move(call *web.Call, in *Ref, rule func(license.Actor, license.ID) (*license.Announcement, error)) (Announcement, error) {
+func (c *Console) move(call *web.Call, in *Ref, rule func(license.Actor, license.ID) (*license.Announcement, error)) (AnnouncementOut, error) {
 	id, err := c.rules.IDs().In(license.NounAnnouncement, in.ID)
 	if err != nil {
-		return Announcement{}, err
+		return AnnouncementOut{}, err
 	}
 	n, err := rule(call.Actor, id)
 	if err != nil {
-		return Announcement{}, err
+		return AnnouncementOut{}, err
 	}
 	return c.announcementOut(n), nil
 }
@@ -152,8 +152,8 @@ func (t AnnouncementText) rules() (license.NewAnnouncement, error) {
 	}, err
 }
 
-func (c *Console) announcementOut(n *license.Announcement) Announcement {
-	out := Announcement{
+func (c *Console) announcementOut(n *license.Announcement) AnnouncementOut {
+	out := AnnouncementOut{
 		ID: c.rules.IDs().Out(license.NounAnnouncement, n.ID), Type: n.Type.String(), Priority: n.Priority.String(), Title: web.TextOf(n.Title),
 		Body: web.TextOf(n.Body), State: n.StateAt(c.rules.Now().UnixMilli()), CreatedAt: web.Time(n.Created), PublishedAt: web.Time(n.Published),
 		ExpiresAt: web.Time(n.Ends),

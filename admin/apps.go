@@ -12,21 +12,21 @@ import (
 	"goldfish/license/web"
 )
 
-// App is a desktop program that is sold by card key.
-type App struct {
-	ID          string       `json:"id" doc:"UUID; goes into the client" example:"3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e"`
-	Name        web.Text     `json:"name"`
-	Description web.Text     `json:"description"`
-	State       string       `json:"state" enum:"enabled,disabled"`
-	CreatedAt   web.Time     `json:"created_at"`
-	Keys        []SigningKey `json:"keys" doc:"Newest first; the client trusts the current and the standby one"`
-	Policy      Policy       `json:"policy"`
-	Cards       CardCounts   `json:"cards"`
-	Devices     DeviceCounts `json:"devices"`
+// AppOut is a desktop program that is sold by card key.
+type AppOut struct {
+	ID          string          `json:"id" doc:"UUID; goes into the client" example:"3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e"`
+	Name        web.Text        `json:"name"`
+	Description web.Text        `json:"description"`
+	State       string          `json:"state" enum:"enabled,disabled"`
+	CreatedAt   web.Time        `json:"created_at"`
+	Keys        []SigningKeyOut `json:"keys" doc:"Newest first; the client trusts the current and the standby one"`
+	Policy      Policy          `json:"policy"`
+	Cards       CardCountsOut   `json:"cards"`
+	Devices     DeviceCountsOut `json:"devices"`
 }
 
-// SigningKey is the public half of an app's key.
-type SigningKey struct {
+// SigningKeyOut is the public half of an app's key.
+type SigningKeyOut struct {
 	KID       string   `json:"kid" doc:"hex(SHA-256(public key))[:16]"`
 	PublicKey string   `json:"public_key" doc:"Ed25519, base64url, 43 characters"`
 	State     string   `json:"state" enum:"current,standby,old"`
@@ -41,8 +41,8 @@ type Policy struct {
 	DeviceKey        string `json:"device_key" enum:"required,optional" doc:"Whether a client must prove its device key"`
 }
 
-// CardCounts are card keys by state.
-type CardCounts struct {
+// CardCountsOut are card keys by state.
+type CardCountsOut struct {
 	Unused   int64 `json:"unused"`
 	Active   int64 `json:"active"`
 	Expired  int64 `json:"expired"`
@@ -51,14 +51,14 @@ type CardCounts struct {
 	Total    int64 `json:"total"`
 }
 
-// DeviceCounts are devices that hold a seat, and those of them that are heard.
-type DeviceCounts struct {
+// DeviceCountsOut are devices that hold a seat, and those of them that are heard.
+type DeviceCountsOut struct {
 	Bound  int64 `json:"bound"`
 	Online int64 `json:"online"`
 }
 
-// Sample is a program that runs on a card key of the app, ready to be saved.
-type Sample struct {
+// SampleOut is a program that runs on a card key of the app, ready to be saved.
+type SampleOut struct {
 	Filename  string `json:"filename" example:"my_app.py"`
 	Text      string `json:"text"`
 	ServerURL string `json:"server_url" example:"http://127.0.0.1:8000"`
@@ -105,7 +105,7 @@ func (c *Console) registerApps(a *web.API) {
 	}, c.sample)
 }
 
-func (c *Console) listApps(call *web.Call, in *struct{ web.Page }) (out web.List[App], err error) {
+func (c *Console) listApps(call *web.Call, in *struct{ web.Page }) (out web.List[AppOut], err error) {
 	before, err := web.Before(in.Page, c.rules.IDs().In, license.NounApp)
 	if err != nil {
 		return out, err
@@ -127,18 +127,18 @@ func (c *Console) listApps(call *web.Call, in *struct{ web.Page }) (out web.List
 	return out, nil
 }
 
-func (c *Console) createApp(call *web.Call, in *newAppIn) (App, error) {
+func (c *Console) createApp(call *web.Call, in *newAppIn) (AppOut, error) {
 	app, err := c.rules.CreateApp(call.Actor, license.NewApp{Name: in.Body.Name.Rules(), About: in.Body.Description.Rules()})
 	if err != nil {
-		return App{}, err
+		return AppOut{}, err
 	}
 	return c.appOut(app)
 }
 
-func (c *Console) app(call *web.Call, in *Ref) (App, error) {
+func (c *Console) app(call *web.Call, in *Ref) (AppOut, error) {
 	app, err := c.appRow(call.Actor, in.ID)
 	if err != nil {
-		return App{}, err
+		return AppOut{}, err
 	}
 	return c.appOut(app)
 }
@@ -152,14 +152,14 @@ func (c *Console) appRow(who license.Actor, text string) (*license.App, error) {
 	return c.rules.App(who, id)
 }
 
-func (c *Console) changeApp(call *web.Call, in *appChangeIn) (App, error) {
+func (c *Console) changeApp(call *web.Call, in *appChangeIn) (AppOut, error) {
 	id, err := web.ParseAppID(in.ID)
 	if err != nil {
-		return App{}, err
+		return AppOut{}, err
 	}
 	app, err := c.rules.ChangeApp(call.Actor, id, in.change())
 	if err != nil {
-		return App{}, err
+		return AppOut{}, err
 	}
 	return c.appOut(app)
 }
@@ -186,21 +186,21 @@ func (in *appChangeIn) change() (out license.AppChange) {
 	return out
 }
 
-func (c *Console) appOut(p *license.App) (App, error) {
-	out := App{
+func (c *Console) appOut(p *license.App) (AppOut, error) {
+	out := AppOut{
 		ID: p.UUID.String(), Name: web.TextOf(p.Name), Description: web.TextOf(p.About), State: p.State(),
 		CreatedAt: web.Time(p.Created), Policy: policyOut(p.Policy),
 	}
 	for _, key := range p.Keys {
-		out.Keys = append(out.Keys, SigningKey{
+		out.Keys = append(out.Keys, SigningKeyOut{
 			KID: verdict.KeyID(key.Public), PublicKey: verdict.Encode64(key.Public), State: key.State.String(), CreatedAt: web.Time(key.Created),
 		})
 	}
 	figures, err := c.rules.AppFigures(p)
 	if err != nil {
-		return App{}, err
+		return AppOut{}, err
 	}
-	out.Cards, out.Devices = countsOut(figures.Cards), DeviceCounts{figures.Bound, figures.Online}
+	out.Cards, out.Devices = countsOut(figures.Cards), DeviceCountsOut{figures.Bound, figures.Online}
 	return out, nil
 }
 
@@ -212,18 +212,18 @@ func policyOut(p license.Policy) Policy {
 	return out
 }
 
-func countsOut(n license.Counts) CardCounts {
-	return CardCounts{n.Unused, n.Active, n.Expired, n.Disabled, n.Deleted, n.Total()}
+func countsOut(n license.Counts) CardCountsOut {
+	return CardCountsOut{n.Unused, n.Active, n.Expired, n.Disabled, n.Deleted, n.Total()}
 }
 
-func (c *Console) sample(call *web.Call, in *Ref) (Sample, error) {
+func (c *Console) sample(call *web.Call, in *Ref) (SampleOut, error) {
 	app, err := c.appRow(call.Actor, in.ID)
 	if err != nil {
-		return Sample{}, err
+		return SampleOut{}, err
 	}
 	text, err := assets.SDK.ReadFile("sdk/python/sample_app.py")
 	if err != nil {
-		return Sample{}, err
+		return SampleOut{}, err
 	}
 	var trusted []string
 	for _, key := range app.Keys {
@@ -235,7 +235,7 @@ func (c *Console) sample(call *web.Call, in *Ref) (Sample, error) {
 	filled := strings.NewReplacer(
 		"{{SERVER_URL}}", c.opts.ClientURL, "{{APP_ID}}", app.UUID.String(), "{{PUBLIC_KEYS}}", strings.Join(trusted, ","),
 	).Replace(string(text))
-	return Sample{Filename: name, Text: filled, ServerURL: c.opts.ClientURL, SDKURL: "/sdk/goldfish.py", Command: "python3 " + name}, nil
+	return SampleOut{Filename: name, Text: filled, ServerURL: c.opts.ClientURL, SDKURL: "/sdk/goldfish.py", Command: "python3 " + name}, nil
 }
 
 // appFilter finds the app that a list is narrowed to; nil if it is not.

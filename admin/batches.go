@@ -5,23 +5,23 @@ import (
 	"goldfish/license/web"
 )
 
-// Batch is one order of card keys.
-type Batch struct {
-	ID         string     `json:"id"`
-	AppID      string     `json:"app_id"`
-	Name       string     `json:"name"`
-	Note       string     `json:"note"`
-	PriceLabel string     `json:"price_label" example:"¥30"`
-	Count      int        `json:"count"`
-	Validity   Validity   `json:"validity"`
-	Devices    int        `json:"devices" doc:"On how many devices each key may run"`
-	Tier       string     `json:"tier"`
-	Features   []string   `json:"features"`
-	State      string     `json:"state" enum:"generating,ready,cancelled,failed" doc:"Its keys exist for everybody else once it is ready"`
-	CreatedAt  web.Time   `json:"created_at"`
-	CreatedBy  string     `json:"created_by" doc:"User name"`
-	JobID      string     `json:"job_id"`
-	Cards      CardCounts `json:"cards"`
+// BatchOut is one order of card keys.
+type BatchOut struct {
+	ID         string        `json:"id"`
+	AppID      string        `json:"app_id"`
+	Name       string        `json:"name"`
+	Note       string        `json:"note"`
+	PriceLabel string        `json:"price_label" example:"¥30"`
+	Count      int           `json:"count"`
+	Validity   Validity      `json:"validity"`
+	Devices    int           `json:"devices" doc:"On how many devices each key may run"`
+	Tier       string        `json:"tier"`
+	Features   []string      `json:"features"`
+	State      string        `json:"state" enum:"generating,ready,cancelled,failed" doc:"Its keys exist for everybody else once it is ready"`
+	CreatedAt  web.Time      `json:"created_at"`
+	CreatedBy  string        `json:"created_by" doc:"User name"`
+	JobID      string        `json:"job_id"`
+	Cards      CardCountsOut `json:"cards"`
 }
 
 // Validity is how long a card key is good for.
@@ -33,8 +33,8 @@ type Validity struct {
 
 // NewBatchData is the answer to an order: the batch, and the job that makes its keys.
 type NewBatchData struct {
-	Batch Batch `json:"batch"`
-	Job   Job   `json:"job"`
+	Batch BatchOut `json:"batch"`
+	Job   JobOut   `json:"job"`
 }
 
 type newBatchIn struct {
@@ -72,7 +72,7 @@ func (c *Console) registerBatches(a *web.API) {
 	}, c.batch)
 }
 
-func (c *Console) listBatches(call *web.Call, in *batchesIn) (out web.List[Batch], err error) {
+func (c *Console) listBatches(call *web.Call, in *batchesIn) (out web.List[BatchOut], err error) {
 	before, err := web.Before(in.Page, c.rules.IDs().In, license.NounBatch)
 	if err != nil {
 		return out, err
@@ -128,10 +128,10 @@ func (c *Console) createBatch(call *web.Call, in *newBatchIn) (out NewBatchData,
 	return out, err
 }
 
-func (c *Console) batch(call *web.Call, in *Ref) (Batch, error) {
+func (c *Console) batch(call *web.Call, in *Ref) (BatchOut, error) {
 	row, err := c.batchRow(call.Actor, in.ID)
 	if err != nil {
-		return Batch{}, err
+		return BatchOut{}, err
 	}
 	return c.batchOut(row)
 }
@@ -145,13 +145,13 @@ func (c *Console) batchRow(who license.Actor, text string) (*license.Batch, erro
 	return c.rules.Batch(who, id)
 }
 
-func (c *Console) batchOut(b *license.Batch) (Batch, error) {
+func (c *Console) batchOut(b *license.Batch) (BatchOut, error) {
 	counts, err := c.rules.CountBatch(b)
 	if err != nil {
-		return Batch{}, err
+		return BatchOut{}, err
 	}
 	by, _ := c.rules.AccountName(b.By)
-	return Batch{
+	return BatchOut{
 		ID: c.rules.IDs().Out(license.NounBatch, b.ID), AppID: c.appID(b.App), Name: b.Name, Note: b.Note, PriceLabel: b.Price,
 		Count: b.Count, Validity: validityOut(b.Terms), Devices: b.Terms.Devices, Tier: b.Terms.Tier, Features: b.Terms.Features,
 		State: b.State.String(), CreatedAt: web.Time(b.Created), CreatedBy: by, JobID: c.rules.IDs().Out(license.NounJob, b.Job),

@@ -7,34 +7,34 @@ import (
 	"goldfish/license/web"
 )
 
-// Card is a card key.
-type Card struct {
-	ID          string   `json:"id" doc:"What clients call card_id"`
-	Key         string   `json:"key" example:"ABCD-EFGH-JKLM-NPQR"`
-	AppID       string   `json:"app_id"`
-	BatchID     string   `json:"batch_id"`
-	BatchName   string   `json:"batch_name"`
-	State       string   `json:"state" enum:"unused,active,expired,disabled,deleted"`
-	Validity    Validity `json:"validity"`
-	ActivatedAt web.Time `json:"activated_at"`
-	EndsAt      web.Time `json:"ends_at" doc:"null: never, or not activated yet"`
-	Devices     int      `json:"devices" doc:"On how many devices it may run"`
-	Bound       int      `json:"bound" doc:"On how many it does"`
-	Account     *Holder  `json:"account" doc:"Whose it is; null before activation"`
-	Tier        string   `json:"tier"`
-	Features    []string `json:"features"`
-	Note        string   `json:"note"`
-	CreatedAt   web.Time `json:"created_at"`
+// CardOut is a card key.
+type CardOut struct {
+	ID          string     `json:"id" doc:"What clients call card_id"`
+	Key         string     `json:"key" example:"ABCD-EFGH-JKLM-NPQR"`
+	AppID       string     `json:"app_id"`
+	BatchID     string     `json:"batch_id"`
+	BatchName   string     `json:"batch_name"`
+	State       string     `json:"state" enum:"unused,active,expired,disabled,deleted"`
+	Validity    Validity   `json:"validity"`
+	ActivatedAt web.Time   `json:"activated_at"`
+	EndsAt      web.Time   `json:"ends_at" doc:"null: never, or not activated yet"`
+	Devices     int        `json:"devices" doc:"On how many devices it may run"`
+	Bound       int        `json:"bound" doc:"On how many it does"`
+	Account     *HolderOut `json:"account" doc:"Whose it is; null before activation"`
+	Tier        string     `json:"tier"`
+	Features    []string   `json:"features"`
+	Note        string     `json:"note"`
+	CreatedAt   web.Time   `json:"created_at"`
 }
 
-// Holder is the account that something belongs to.
-type Holder struct {
+// HolderOut is the account that something belongs to.
+type HolderOut struct {
 	ID       string `json:"id"`
 	Username string `json:"username"`
 }
 
 // Schema is an object that may be null: huma has no way to say that of a reference.
-func (Holder) Schema(huma.Registry) *huma.Schema {
+func (HolderOut) Schema(huma.Registry) *huma.Schema {
 	text := &huma.Schema{Type: huma.TypeString}
 	s := &huma.Schema{
 		Type: huma.TypeObject, Nullable: true, Properties: map[string]*huma.Schema{"id": text, "username": text},
@@ -44,21 +44,21 @@ func (Holder) Schema(huma.Registry) *huma.Schema {
 	return s
 }
 
-// CardDetail is a card key with its devices and what happened to it, oldest first.
-type CardDetail struct {
-	Card
-	Bindings []Device `json:"bindings"`
-	History  []Event  `json:"history" doc:"Their seq is 0: they are kept with the key, also when the log has expired"`
+// CardDetailOut is a card key with its devices and what happened to it, oldest first.
+type CardDetailOut struct {
+	CardOut
+	Bindings []DeviceOut `json:"bindings"`
+	History  []EventOut  `json:"history" doc:"Their seq is 0: they are kept with the key, also when the log has expired"`
 }
 
-// CardChange says what became of the keys that a call named.
-type CardChange struct {
-	Changed int          `json:"changed"`
-	Failed  []CardFailed `json:"failed" doc:"Those that stayed as they were"`
+// CardChangeOut says what became of the keys that a call named.
+type CardChangeOut struct {
+	Changed int             `json:"changed"`
+	Failed  []CardFailedOut `json:"failed" doc:"Those that stayed as they were"`
 }
 
-// CardFailed is a key that could not be changed, and why.
-type CardFailed struct {
+// CardFailedOut is a key that could not be changed, and why.
+type CardFailedOut struct {
 	ID      string `json:"id"`
 	Code    string `json:"code" example:"card_already_disabled"`
 	Message string `json:"message"`
@@ -107,7 +107,9 @@ func (c *Console) registerCards(a *web.API) {
 			Method: "POST", Path: "/api/v1/admin/cards/" + act.name, ID: act.id, Tag: "cards", Summary: act.zh + " · " + act.en,
 			Detail:     "每个卡密各自成败,未成的连同原因列出。Each stands for itself; those that stay as they were are named with the reason.",
 			Permission: license.WriteCards, Message: act.done,
-		}, func(call *web.Call, in *actIn) (CardChange, error) { return c.actOnCards(call, act.act, act.done, in) })
+		}, func(call *web.Call, in *actIn) (CardChangeOut, error) {
+			return c.actOnCards(call, act.act, act.done, in)
+		})
 	}
 }
 
@@ -125,7 +127,7 @@ func (c *Console) filter(in CardFilter) (f license.CardFilter, err error) {
 	return f, err
 }
 
-func (c *Console) listCards(call *web.Call, in *cardsIn) (out web.List[Card], err error) {
+func (c *Console) listCards(call *web.Call, in *cardsIn) (out web.List[CardOut], err error) {
 	f, err := c.filter(in.CardFilter)
 	if err != nil {
 		return out, err
@@ -145,16 +147,16 @@ func (c *Console) listCards(call *web.Call, in *cardsIn) (out web.List[Card], er
 	return out, nil
 }
 
-func (c *Console) card(call *web.Call, in *Ref) (CardDetail, error) {
+func (c *Console) card(call *web.Call, in *Ref) (CardDetailOut, error) {
 	id, err := c.rules.IDs().In(license.NounCard, in.ID)
 	if err != nil {
-		return CardDetail{}, err
+		return CardDetailOut{}, err
 	}
 	v, err := c.rules.CardByID(call.Actor, id)
 	if err != nil {
-		return CardDetail{}, err
+		return CardDetailOut{}, err
 	}
-	out := CardDetail{Card: c.cardOut(&v)}
+	out := CardDetailOut{CardOut: c.cardOut(&v)}
 	for i := range v.Bindings {
 		out.Bindings = append(out.Bindings, c.deviceOut(&v.Bindings[i]))
 	}
@@ -165,7 +167,7 @@ func (c *Console) card(call *web.Call, in *Ref) (CardDetail, error) {
 }
 
 // markOut shows an entry of a card's own history as the event that it was.
-func (c *Console) markOut(v *license.CardView, m license.Mark) Event {
+func (c *Console) markOut(v *license.CardView, m license.Mark) EventOut {
 	e := license.Event{
 		Time: m.At, Kind: m.Kind, Level: license.LevelInfo, Actor: license.ActorSystem, Noun: license.NounCard, Object: v.Card.ID, App: v.Card.App,
 	}
@@ -178,22 +180,22 @@ func (c *Console) markOut(v *license.CardView, m license.Mark) Event {
 	return c.eventOut(0, &e)
 }
 
-func (c *Console) actOnCards(call *web.Call, act license.CardAct, done string, in *actIn) (CardChange, error) {
+func (c *Console) actOnCards(call *web.Call, act license.CardAct, done string, in *actIn) (CardChangeOut, error) {
 	changed, failed, err := c.rules.ActOnCards(call.Actor, act, in.Body.IDs, in.Body.Reason)
 	if err != nil {
-		return CardChange{}, err
+		return CardChangeOut{}, err
 	}
-	out := CardChange{Changed: changed}
+	out := CardChangeOut{Changed: changed}
 	for _, f := range failed {
-		out.Failed = append(out.Failed, CardFailed{f.ID, f.Fault.Code, call.Lang.Say(f.Fault.Code, f.Fault.Args)})
+		out.Failed = append(out.Failed, CardFailedOut{f.ID, f.Fault.Code, call.Lang.Say(f.Fault.Code, f.Fault.Args)})
 	}
 	call.Say(done, map[string]any{"changed": changed, "failed": len(failed)})
 	return out, nil
 }
 
-func (c *Console) cardOut(v *license.CardView) Card {
+func (c *Console) cardOut(v *license.CardView) CardOut {
 	t := v.Batch.Terms
-	out := Card{
+	out := CardOut{
 		ID: c.rules.IDs().Out(license.NounCard, v.Card.ID), Key: v.Text.Key(), BatchID: c.rules.IDs().Out(license.NounBatch, v.Batch.ID),
 		BatchName: v.Batch.Name, State: v.State.String(), Validity: validityOut(t), ActivatedAt: web.Time(v.Card.Activated),
 		EndsAt: web.Time(v.Card.Ends), Devices: t.Devices, Bound: v.Bound, Account: holder(v.Account), Tier: t.Tier, Features: t.Features,
@@ -208,9 +210,9 @@ func (c *Console) cardOut(v *license.CardView) Card {
 	return out
 }
 
-func holder(a *license.Account) *Holder {
+func holder(a *license.Account) *HolderOut {
 	if a == nil {
 		return nil
 	}
-	return &Holder{ID: web.AccountID(a), Username: a.Username}
+	return &HolderOut{ID: web.AccountID(a), Username: a.Username}
 }

@@ -7,32 +7,32 @@ import (
 	"goldfish/license/web"
 )
 
-// Dashboard is the appliance at a glance.
-type Dashboard struct {
-	Apps        int64        `json:"apps"`
-	Accounts    int64        `json:"accounts"`
-	Cards       CardCounts   `json:"cards"`
-	Devices     DeviceCounts `json:"devices"`
-	Activations []DayCount   `json:"activations" doc:"The last 30 days in UTC, oldest first"`
-	Recent      []Event      `json:"recent" doc:"Newest first"`
-	Steps       Steps        `json:"steps"`
+// DashboardOut is the appliance at a glance.
+type DashboardOut struct {
+	Apps        int64           `json:"apps"`
+	Accounts    int64           `json:"accounts"`
+	Cards       CardCountsOut   `json:"cards"`
+	Devices     DeviceCountsOut `json:"devices"`
+	Activations []DayCountOut   `json:"activations" doc:"The last 30 days in UTC, oldest first"`
+	Recent      []EventOut      `json:"recent" doc:"Newest first"`
+	Steps       StepsOut        `json:"steps"`
 }
 
-// DayCount is how many licences began on a day.
-type DayCount struct {
+// DayCountOut is how many licences began on a day.
+type DayCountOut struct {
 	Day   string `json:"day" format:"date" example:"2026-11-23"`
 	Count int64  `json:"count"`
 }
 
-// Steps are the first steps that the console leads through, and whether each is done.
-type Steps struct {
+// StepsOut are the first steps that the console leads through, and whether each is done.
+type StepsOut struct {
 	App       bool `json:"app"`
 	Keys      bool `json:"keys"`
 	Connected bool `json:"connected"`
 }
 
-// Status is the running program.
-type Status struct {
+// StatusOut is the running program.
+type StatusOut struct {
 	Version    string   `json:"version"`
 	StartedAt  web.Time `json:"started_at"`
 	DataFile   string   `json:"data_file"`
@@ -53,17 +53,17 @@ func (c *Console) registerDashboard(a *web.API) {
 	}, c.status)
 }
 
-func (c *Console) dashboard(call *web.Call, _ *struct{}) (out Dashboard, err error) {
+func (c *Console) dashboard(call *web.Call, _ *struct{}) (out DashboardOut, err error) {
 	all, err := c.rules.Overview(call.Actor)
 	if err != nil {
 		return out, err
 	}
-	out = Dashboard{
-		Apps: all.Apps, Accounts: all.Accounts, Cards: countsOut(all.Cards), Devices: DeviceCounts{all.Bound, all.Online},
-		Steps: Steps{all.HasApp, all.HasKeys, all.Connected},
+	out = DashboardOut{
+		Apps: all.Apps, Accounts: all.Accounts, Cards: countsOut(all.Cards), Devices: DeviceCountsOut{all.Bound, all.Online},
+		Steps: StepsOut{all.HasApp, all.HasKeys, all.Connected},
 	}
 	for _, d := range all.Days {
-		out.Activations = append(out.Activations, DayCount{d.Day.Format(time.DateOnly), d.Count})
+		out.Activations = append(out.Activations, DayCountOut{d.Day.Format(time.DateOnly), d.Count})
 	}
 	for _, e := range all.Recent {
 		out.Recent = append(out.Recent, c.eventOut(e.Seq, e.Event))
@@ -71,8 +71,8 @@ func (c *Console) dashboard(call *web.Call, _ *struct{}) (out Dashboard, err err
 	return out, nil
 }
 
-func (c *Console) status(*web.Call, *struct{}) (Status, error) {
-	return Status{
+func (c *Console) status(*web.Call, *struct{}) (StatusOut, error) {
+	return StatusOut{
 		Version: c.opts.Release, StartedAt: web.At(c.opts.Started), DataFile: c.opts.DataFile, FileBytes: c.rules.DB().Size(),
 		ConsoleURL: c.opts.ConsoleURL, ClientURL: c.opts.ClientURL, Now: web.At(c.rules.Now()),
 	}, nil

@@ -5,21 +5,21 @@ import (
 	"goldfish/license/web"
 )
 
-// Device is a seat of a card key taken by a machine.
-type Device struct {
-	ID            string   `json:"id"`
-	DeviceID      string   `json:"device_id" doc:"The machine's fingerprint when it was bound: 32 hex digits"`
-	AppID         string   `json:"app_id"`
-	CardID        string   `json:"card_id"`
-	CardKeyMasked string   `json:"card_key_masked" example:"ABCD-****-****-NPQR"`
-	Account       *Holder  `json:"account"`
-	Platform      string   `json:"platform"`
-	Version       string   `json:"version" doc:"Of the app, as last heard"`
-	Address       string   `json:"address" doc:"Last heard from"`
-	Online        bool     `json:"online"`
-	State         string   `json:"state" enum:"bound,ended"`
-	FirstSeen     web.Time `json:"first_seen"`
-	LastSeen      web.Time `json:"last_seen"`
+// DeviceOut is a seat of a card key taken by a machine.
+type DeviceOut struct {
+	ID            string     `json:"id"`
+	DeviceID      string     `json:"device_id" doc:"The machine's fingerprint when it was bound: 32 hex digits"`
+	AppID         string     `json:"app_id"`
+	CardID        string     `json:"card_id"`
+	CardKeyMasked string     `json:"card_key_masked" example:"ABCD-****-****-NPQR"`
+	Account       *HolderOut `json:"account"`
+	Platform      string     `json:"platform"`
+	Version       string     `json:"version" doc:"Of the app, as last heard"`
+	Address       string     `json:"address" doc:"Last heard from"`
+	Online        bool       `json:"online"`
+	State         string     `json:"state" enum:"bound,ended"`
+	FirstSeen     web.Time   `json:"first_seen"`
+	LastSeen      web.Time   `json:"last_seen"`
 }
 
 type devicesIn struct {
@@ -40,7 +40,7 @@ func (c *Console) registerDevices(a *web.API) {
 	}, c.device)
 }
 
-func (c *Console) listDevices(call *web.Call, in *devicesIn) (out web.List[Device], err error) {
+func (c *Console) listDevices(call *web.Call, in *devicesIn) (out web.List[DeviceOut], err error) {
 	f := license.DeviceFilter{Limit: in.Limit}
 	if f.Before, err = web.Before(in.Page, c.rules.IDs().In, license.NounDevice); err != nil {
 		return out, err
@@ -68,21 +68,21 @@ func (c *Console) listDevices(call *web.Call, in *devicesIn) (out web.List[Devic
 	return out, nil
 }
 
-func (c *Console) device(call *web.Call, in *Ref) (Device, error) {
+func (c *Console) device(call *web.Call, in *Ref) (DeviceOut, error) {
 	id, err := c.rules.IDs().In(license.NounDevice, in.ID)
 	if err != nil {
-		return Device{}, err
+		return DeviceOut{}, err
 	}
 	v, err := c.rules.Device(call.Actor, id)
 	if err != nil {
-		return Device{}, err
+		return DeviceOut{}, err
 	}
 	return c.deviceOut(&v), nil
 }
 
-func (c *Console) deviceOut(v *license.DeviceView) Device {
+func (c *Console) deviceOut(v *license.DeviceView) DeviceOut {
 	b := v.Binding
-	out := Device{
+	out := DeviceOut{
 		ID: c.rules.IDs().Out(license.NounDevice, b.ID), DeviceID: b.DeviceID(), CardID: c.rules.IDs().Out(license.NounCard, b.Card),
 		CardKeyMasked: v.Masked, Account: holder(v.Account), Platform: b.Platform, Version: v.Presence.Version, Online: v.Presence.Online,
 		State: "bound", FirstSeen: web.Time(b.Bound), LastSeen: web.Time(max(v.Presence.Seen, b.Bound)),

@@ -7,39 +7,39 @@ import (
 	"goldfish/license/web"
 )
 
-// Event is something that happened.
-type Event struct {
+// EventOut is something that happened.
+type EventOut struct {
 	Seq     uint64            `json:"seq" doc:"Its place in the log"`
 	Time    web.Time          `json:"time"`
 	Kind    string            `json:"kind" example:"card_key.activated"`
 	Level   string            `json:"level" enum:"debug,info,warning,error,critical"`
-	Actor   EventActor        `json:"actor"`
-	Object  EventObject       `json:"object"`
+	Actor   EventActorOut     `json:"actor"`
+	Object  EventObjectOut    `json:"object"`
 	AppID   string            `json:"app_id"`
 	Address string            `json:"address"`
 	Code    string            `json:"code" doc:"Why, where there is something to say"`
 	Args    map[string]string `json:"args"`
 }
 
-// EventActor is who did it, by the name that it has now.
-type EventActor struct {
+// EventActorOut is who did it, by the name that it has now.
+type EventActorOut struct {
 	Kind string `json:"kind" enum:"nobody,account,device,system"`
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-// EventObject is what it was done to.
-type EventObject struct {
+// EventObjectOut is what it was done to.
+type EventObjectOut struct {
 	Kind string `json:"kind" example:"card"`
 	ID   string `json:"id"`
 }
 
 // eventOut shows an event: the log keeps ids, names are looked up here.
-func (c *Console) eventOut(seq uint64, e *license.Event) Event {
+func (c *Console) eventOut(seq uint64, e *license.Event) EventOut {
 	name, app := c.rules.Names(e)
-	out := Event{
+	out := EventOut{
 		Seq: seq, Time: web.Time(e.Time), Kind: e.Kind.String(), Level: e.Level.String(), Code: e.Code, Args: e.Args,
-		Actor: EventActor{Kind: e.Actor.String(), Name: name}, Object: EventObject{Kind: e.Noun.String(), ID: c.rules.IDs().Out(e.Noun, e.Object)},
+		Actor: EventActorOut{Kind: e.Actor.String(), Name: name}, Object: EventObjectOut{Kind: e.Noun.String(), ID: c.rules.IDs().Out(e.Noun, e.Object)},
 	}
 	switch e.Actor {
 	case license.ActorAccount:

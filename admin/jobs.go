@@ -5,8 +5,8 @@ import (
 	"goldfish/license/web"
 )
 
-// Job is long work in the background.
-type Job struct {
+// JobOut is long work in the background.
+type JobOut struct {
 	ID         string   `json:"id"`
 	Kind       string   `json:"kind" enum:"batch.generate"`
 	State      string   `json:"state" enum:"running,done,cancelled,failed" doc:"It is running, too, while what it made is taken away again"`
@@ -33,7 +33,7 @@ func (c *Console) registerJobs(a *web.API) {
 	}, c.cancelJob)
 }
 
-func (c *Console) listJobs(call *web.Call, in *struct{ web.Page }) (out web.List[Job], err error) {
+func (c *Console) listJobs(call *web.Call, in *struct{ web.Page }) (out web.List[JobOut], err error) {
 	before, err := web.Before(in.Page, c.rules.IDs().In, license.NounJob)
 	if err != nil {
 		return out, err
@@ -52,36 +52,36 @@ func (c *Console) listJobs(call *web.Call, in *struct{ web.Page }) (out web.List
 	return out, nil
 }
 
-func (c *Console) job(call *web.Call, in *Ref) (Job, error) {
+func (c *Console) job(call *web.Call, in *Ref) (JobOut, error) {
 	id, err := c.rules.IDs().In(license.NounJob, in.ID)
 	if err != nil {
-		return Job{}, err
+		return JobOut{}, err
 	}
 	row, err := c.rules.Job(call.Actor, id)
 	if err != nil {
-		return Job{}, err
+		return JobOut{}, err
 	}
 	return c.jobOut(row), nil
 }
 
-func (c *Console) cancelJob(call *web.Call, in *Ref) (Job, error) {
+func (c *Console) cancelJob(call *web.Call, in *Ref) (JobOut, error) {
 	id, err := c.rules.IDs().In(license.NounJob, in.ID)
 	if err != nil {
-		return Job{}, err
+		return JobOut{}, err
 	}
 	row, err := c.rules.CancelJob(call.Actor, id)
 	if err != nil {
-		return Job{}, err
+		return JobOut{}, err
 	}
 	return c.jobOut(row), nil
 }
 
-func (c *Console) jobOut(j *license.Job) Job {
+func (c *Console) jobOut(j *license.Job) JobOut {
 	state := j.State
 	if state == license.JobCancelling {
 		state = license.JobRunning
 	}
-	return Job{
+	return JobOut{
 		ID: c.rules.IDs().Out(license.NounJob, j.ID), Kind: j.Kind.String(), State: state.String(), Done: j.Done, Total: j.Total,
 		ObjectID: c.rules.IDs().Out(license.NounBatch, j.Object), ErrorCode: j.Code, CreatedAt: web.Time(j.Created), FinishedAt: web.Time(j.Finished),
 	}

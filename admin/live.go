@@ -64,23 +64,23 @@ type welcomeMessage struct {
 }
 
 type eventMessage struct {
-	Type  string `json:"type"`
-	Seq   uint64 `json:"seq"`
-	Event Event  `json:"event"`
+	Type  string   `json:"type"`
+	Seq   uint64   `json:"seq"`
+	Event EventOut `json:"event"`
 }
 
 type presenceMessage struct {
-	Type   string `json:"type"`
-	Device Device `json:"device"`
+	Type   string    `json:"type"`
+	Device DeviceOut `json:"device"`
 }
 
 type jobMessage struct {
 	Type string `json:"type"`
-	Job  Job    `json:"job"`
+	Job  JobOut `json:"job"`
 }
 
 // LiveTicket opens one socket, once, within a minute.
-type LiveTicket struct {
+type LiveTicketOut struct {
 	Ticket string `json:"ticket"`
 }
 
@@ -119,9 +119,9 @@ func (c *Console) registerLive(a *web.API) {
 	web.Route(a, web.Op{
 		Method: "POST", Path: "/api/v1/admin/ws-ticket", ID: "createLiveTicket", Tag: "live", Summary: "实时连接的票据 · A ticket for the live socket",
 		Permission: license.ReadEvents,
-	}, func(call *web.Call, _ *struct{}) (LiveTicket, error) {
+	}, func(call *web.Call, _ *struct{}) (LiveTicketOut, error) {
 		ticket, err := c.rules.ConsoleTicket(call.Actor)
-		return LiveTicket{ticket}, err
+		return LiveTicketOut{ticket}, err
 	})
 	web.Handle(a, web.Op{Method: "GET", Path: "/api/v1/admin/ws", ID: "live", Public: true}, func(call *web.Call) {
 		_, err := c.opts.Hub.Upgrade(call.Writer(), call.Request(), hub.Accept{

@@ -27,7 +27,17 @@ import (
 	"goldfish/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// built is the folder of the program that tests have built, "" for none.
+var built string
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if built != "" {
+			_ = os.RemoveAll(built)
+		}
+		os.Exit(code)
+	}))
+}
 
 func options(w *licensetest.World) license.Options {
 	return license.Options{

@@ -35,6 +35,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "goldfish")
 	out, err := exec.Command("go", "build", "-o", path, "goldfish").CombinedOutput()
 	if err != nil {

@@ -94,6 +94,13 @@ type Healthcheck struct {
 	Timeout   time.Duration `name:"timeout" default:"3s" help:"最长等待 · longest wait (${default})"`
 }
 
+// about is what --help says first. The exit codes are those of failure.go.
+const about = "金鱼智盒：单文件卡密授权服务器 · Goldfish, a card-key licensing server in one file\n\n" +
+	"每个参数都可用环境变量 GOLDFISH_… 给出 · Each flag can come from the environment as GOLDFISH_…\n\n" +
+	"退出码 · Exit codes: 0 正常 ok; 1 内部错误 internal; 2 命令行 command line; 3 地址 address; 4 文件被占用 file in use; " +
+	"5 文件损坏或不是数据文件 file damaged or not ours; 6 文件来自新版本 file of a newer version; 7 机器密钥 machine key; " +
+	"8 文件夹或磁盘 folder or disk; 9 备份 backup; 10 系统服务 system service; 11 未就绪 not ready"
+
 // Lang is the language in which to speak on the terminal: zh, en or both.
 func (c *Command) Lang() string {
 	if c == nil || c.Name != "serve" {
@@ -108,7 +115,7 @@ func Parse(args []string, out io.Writer) (*Command, error) {
 	done := false
 	parser, err := kong.New(
 		c, kong.Name("goldfish"), kong.Writers(out, out), kong.Exit(func(int) { done = true }),
-		kong.Description("金鱼智盒：单文件卡密授权服务器 · Goldfish, a card-key licensing server in one file"),
+		kong.Description(about),
 		kong.Vars{"data": defaultData(), "key": defaultKey()}, kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 	)
 	if err != nil {

@@ -76,6 +76,9 @@ func TestCommandNames(t *testing.T) {
 
 func TestHelpIsNoCommand(t *testing.T) {
 	var out bytes.Buffer
+	if _, err := Parse([]string{"--help"}, &out); err != nil || !strings.Contains(out.String(), "Exit codes") {
+		t.Errorf("%v %s", err, out.String())
+	}
 	c, err := Parse([]string{"serve", "--help"}, &out)
 	if err != nil || c.Name != "" || !strings.Contains(out.String(), "--console-listen") {
 		t.Errorf("%v %+v %s", err, c, out.String())
@@ -246,7 +249,7 @@ func TestSentencesSayTheSameInBothLanguages(t *testing.T) {
 	}
 }
 
-func TestAServiceIsStartedWithWhatWasSaid(t *testing.T) {
+func TestItIsInstalledWithWhatWasSaid(t *testing.T) {
 	c := parse(t, "service", "install", "--data", "/d", "--rate", "0", "--api-listen", "0.0.0.0:80", "--log-level", "debug")
 	if got := c.Daemon.Passed(); !slices.Equal(got, []string{"--api-listen", "0.0.0.0:80", "--log-level", "debug", "--rate", "0"}) || !c.Daemon.DataGiven {
 		t.Errorf("%q", got)
