@@ -34,3 +34,15 @@ func (a *Authority) DevicesScanning(f DeviceFilter, scan int) (out []DeviceView,
 	})
 	return out, next, err
 }
+
+// DisableAccount makes an account unusable, as its row says.
+func (a *Authority) DisableAccount(id ID) error {
+	return a.db.Update(func(tx *store.Tx) error {
+		c, err := accounts.Get(tx, id.Key())
+		if err != nil {
+			return err
+		}
+		c.Disabled = true
+		return accounts.Put(tx, c)
+	})
+}
