@@ -1,4 +1,4 @@
-import { App as Feedback, Button, DatePicker, Drawer, Form, Radio, Select } from 'antd'
+import { App as Feedback, Button, DatePicker, Drawer, Form, Radio, Select, type FormInstance } from 'antd'
 import dayjs, { type Dayjs } from 'dayjs'
 import { useState } from 'react'
 import {
@@ -57,13 +57,11 @@ export function Compose({ open, close, draft }: ComposeProps) {
 function ComposeForm({ draft, close }: { draft?: Announcement; close: () => void }) {
   const text = useText()
   const words = text.announcements
-  const apps = useAppNames()
   const { message } = Feedback.useApp()
   const [form] = Form.useForm<Fields>()
   const [cause, setCause] = useState<unknown>()
   const [sending, setSending] = useState<'draft' | 'publish'>()
   const write = useWriteAnnouncement(draft?.id)
-  const audience = Form.useWatch('audience', form)
   const written = Form.useWatch([], form) as Partial<Fields> | undefined
 
   const send = async (how: 'draft' | 'publish') => {
@@ -81,9 +79,6 @@ function ComposeForm({ draft, close }: { draft?: Announcement; close: () => void
       setSending(undefined)
     }
   }
-  const future = (_: unknown, value?: Dayjs | null) =>
-    !value || value.isAfter(dayjs()) ? Promise.resolve() : Promise.reject(new Error(words.expiresBad))
-
   return (
     <Form form={form} layout="vertical" disabled={write.isPending} initialValues={fieldsOf(draft)} scrollToFirstError={{ focus: true }}>
       <FormFault cause={cause} />
@@ -92,30 +87,7 @@ function ComposeForm({ draft, close }: { draft?: Announcement; close: () => void
       <p className="faint small form-fault">
         {words.bodyHint} {words.languageFallback}
       </p>
-      <div className="form-grid">
-        <Form.Item name="type" label={words.type}>
-          <Select options={announcementTypes.map((value) => ({ value, label: words.types[value] }))} />
-        </Form.Item>
-        <Form.Item name="priority" label={words.priority}>
-          <Radio.Group optionType="button" options={priorities.map((value) => ({ value, label: words.priorities[value] }))} />
-        </Form.Item>
-        <Form.Item name="audience" label={words.audience}>
-          <Radio.Group
-            options={[
-              { value: 'all', label: words.everyone },
-              { value: 'some', label: words.someApps },
-            ]}
-          />
-        </Form.Item>
-        <Form.Item name="expires_at" label={text.common.optional(words.expires)} extra={words.expiresHint} rules={[{ validator: future }]}>
-          <DatePicker className="number full" showTime={{ format: 'HH:mm' }} format="YYYY-MM-DD HH:mm" minDate={dayjs()} />
-        </Form.Item>
-        {audience === 'some' && (
-          <Form.Item className="whole" name="app_ids" label={words.chooseApps} rules={[{ required: true, message: words.needApps }]}>
-            <Select mode="multiple" options={apps.options} loading={apps.loading} showSearch={{ optionFilterProp: 'label' }} />
-          </Form.Item>
-        )}
-      </div>
+      <ComposeChoices form={form} />
       <Preview title={written?.title} body={written?.body} type={written?.type} />
       <div className="row end form-end">
         <Button loading={sending === 'draft'} onClick={() => void send('draft')}>
@@ -126,6 +98,42 @@ function ComposeForm({ draft, close }: { draft?: Announcement; close: () => void
         </Button>
       </div>
     </Form>
+  )
+}
+
+/** What kind of announcement, for whom, and until when. */
+function ComposeChoices({ form }: { form: FormInstance<Fields> }) {
+  const text = useText()
+  const words = text.announcements
+  const apps = useAppNames()
+  const audience = Form.useWatch('audience', form)
+  const future = (_: unknown, value?: Dayjs | null) =>
+    !value || value.isAfter(dayjs()) ? Promise.resolve() : Promise.reject(new Error(words.expiresBad))
+  return (
+    <div className="form-grid">
+      <Form.Item name="type" label={words.type}>
+        <Select options={announcementTypes.map((value) => ({ value, label: words.types[value] }))} />
+      </Form.Item>
+      <Form.Item name="priority" label={words.priority}>
+        <Radio.Group optionType="button" options={priorities.map((value) => ({ value, label: words.priorities[value] }))} />
+      </Form.Item>
+      <Form.Item name="audience" label={words.audience}>
+        <Radio.Group
+          options={[
+            { value: 'all', label: words.everyone },
+            { value: 'some', label: words.someApps },
+          ]}
+        />
+      </Form.Item>
+      <Form.Item name="expires_at" label={text.common.optional(words.expires)} extra={words.expiresHint} rules={[{ validator: future }]}>
+        <DatePicker className="number full" showTime={{ format: 'HH:mm' }} format="YYYY-MM-DD HH:mm" minDate={dayjs()} />
+      </Form.Item>
+      {audience === 'some' && (
+        <Form.Item className="whole" name="app_ids" label={words.chooseApps} rules={[{ required: true, message: words.needApps }]}>
+          <Select mode="multiple" options={apps.options} loading={apps.loading} showSearch={{ optionFilterProp: 'label' }} />
+        </Form.Item>
+      )}
+    </div>
   )
 }
 

@@ -17,7 +17,6 @@ interface ChangeCardsProps {
 export function ChangeCards({ cards, action, close, done }: ChangeCardsProps) {
   const text = useText()
   const words = text.keys
-  const { message, modal } = Feedback.useApp()
   const [form] = Form.useForm<{ reason?: string }>()
   const [cause, setCause] = useState<unknown>()
   const change = useChangeCards()
@@ -25,30 +24,7 @@ export function ChangeCards({ cards, action, close, done }: ChangeCardsProps) {
   const [shown, setShown] = useState<CardAction>('disable')
   if (action && action !== shown) setShown(action)
 
-  const tell = (outcome: CardChange) => {
-    if (outcome.failed.length === 0) {
-      message.success(words.changed(outcome.changed))
-      return
-    }
-    const keys = new Map(cards.map((card) => [card.id, card.key]))
-    void modal.warning({
-      title: words.partly,
-      width: 560,
-      content: (
-        <>
-          <p>{words.partlyHint(outcome.changed, outcome.failed.length)}</p>
-          <ul className="refusals">
-            {outcome.failed.map((row) => (
-              <li key={row.id}>
-                <code>{keys.get(row.id) ?? row.id}</code> {row.message}
-              </li>
-            ))}
-          </ul>
-        </>
-      ),
-      okText: text.common.close,
-    })
-  }
+  const tell = useTell(cards)
 
   const submit = async ({ reason }: { reason?: string }) => {
     if (!action) return
@@ -85,4 +61,35 @@ export function ChangeCards({ cards, action, close, done }: ChangeCardsProps) {
       </Form>
     </Modal>
   )
+}
+
+/** Says what came of a change; those that were refused are listed with the server's reasons. */
+function useTell(cards: ChangeCardsProps['cards']): (outcome: CardChange) => void {
+  const text = useText()
+  const words = text.keys
+  const { message, modal } = Feedback.useApp()
+  return (outcome) => {
+    if (outcome.failed.length === 0) {
+      message.success(words.changed(outcome.changed))
+      return
+    }
+    const keys = new Map(cards.map((card) => [card.id, card.key]))
+    void modal.warning({
+      title: words.partly,
+      width: 560,
+      content: (
+        <>
+          <p>{words.partlyHint(outcome.changed, outcome.failed.length)}</p>
+          <ul className="refusals">
+            {outcome.failed.map((row) => (
+              <li key={row.id}>
+                <code>{keys.get(row.id) ?? row.id}</code> {row.message}
+              </li>
+            ))}
+          </ul>
+        </>
+      ),
+      okText: text.common.close,
+    })
+  }
 }

@@ -1,4 +1,4 @@
-import { Button, DatePicker, Form, Input, InputNumber, Select } from 'antd'
+import { Button, DatePicker, Form, Input, InputNumber, Select, type FormInstance } from 'antd'
 import dayjs, { type Dayjs } from 'dayjs'
 import { useState } from 'react'
 import { useGenerate, type Batch } from '../../api/batches'
@@ -42,7 +42,6 @@ export function GenerateForm({ appId, begun, close }: GenerateFormProps) {
   const [form] = Form.useForm<Fields>()
   const [cause, setCause] = useState<unknown>()
   const generate = useGenerate()
-  const preset = Form.useWatch('preset', form)
   const count = Form.useWatch('count', form)
   const only = apps.options.length === 1 ? apps.options[0]?.value : undefined
 
@@ -66,13 +65,6 @@ export function GenerateForm({ appId, begun, close }: GenerateFormProps) {
       setCause(showFaults(form, names, refusal, places))
     }
   }
-  const whole = (low: number, high: number, message: string) => [
-    { required: true, type: 'integer' as const, min: low, max: high, message },
-  ]
-  const short = (most: number) => ({ max: most, message: words.tooLong(most) })
-  const future = (_: unknown, value?: Dayjs) =>
-    value && value.isAfter(dayjs()) ? Promise.resolve() : Promise.reject(new Error(words.untilBad))
-
   return (
     <Form
       form={form}
@@ -83,39 +75,7 @@ export function GenerateForm({ appId, begun, close }: GenerateFormProps) {
       scrollToFirstError={{ focus: true }}
     >
       <FormFault cause={cause} />
-      <div className="form-grid">
-        <Form.Item name="app_id" label={words.app} rules={[{ required: true, message: words.needApp }]}>
-          <Select options={apps.options} loading={apps.loading} showSearch={{ optionFilterProp: 'label' }} />
-        </Form.Item>
-        <Form.Item name="name" label={text.common.optional(words.name)} extra={words.nameHint} rules={[short(80)]}>
-          <Input placeholder={words.namePlaceholder} autoComplete="off" autoFocus />
-        </Form.Item>
-        <Form.Item className="whole" name="preset" label={words.validity}>
-          <PresetChoice />
-        </Form.Item>
-        {preset === 'custom' && (
-          <Form.Item className="whole" name="days" label={words.customDays} rules={whole(1, 36_500, words.customBad)}>
-            <InputNumber className="number" precision={0} />
-          </Form.Item>
-        )}
-        {preset === 'until' && (
-          <Form.Item className="whole" name="until" label={words.until} rules={[{ validator: future }]}>
-            <DatePicker className="number" showTime={{ format: 'HH:mm' }} format="YYYY-MM-DD HH:mm" minDate={dayjs()} />
-          </Form.Item>
-        )}
-        <Form.Item name="count" label={words.count} extra={words.countHint} rules={whole(1, 1_000_000, words.countBad)}>
-          <InputNumber className="number full" precision={0} inputMode="numeric" />
-        </Form.Item>
-        <Form.Item name="devices" label={words.devices} rules={whole(1, 1000, words.devicesBad)}>
-          <InputNumber className="number full" precision={0} inputMode="numeric" />
-        </Form.Item>
-        <Form.Item name="price_label" label={text.common.optional(words.price)} rules={[short(40)]}>
-          <Input placeholder={words.pricePlaceholder} autoComplete="off" />
-        </Form.Item>
-        <Form.Item name="note" label={text.common.optional(words.note)} rules={[short(500)]}>
-          <Input placeholder={words.notePlaceholder} autoComplete="off" />
-        </Form.Item>
-      </div>
+      <GenerateFields form={form} />
       <div className="row end">
         <Button onClick={close}>{text.common.cancel}</Button>
         <Button type="primary" htmlType="submit" loading={generate.isPending}>
@@ -123,5 +83,54 @@ export function GenerateForm({ appId, begun, close }: GenerateFormProps) {
         </Button>
       </div>
     </Form>
+  )
+}
+
+const whole = (low: number, high: number, message: string) => [
+  { required: true, type: 'integer' as const, min: low, max: high, message },
+]
+
+function GenerateFields({ form }: { form: FormInstance<Fields> }) {
+  const text = useText()
+  const words = text.generate
+  const apps = useAppNames()
+  const preset = Form.useWatch('preset', form)
+  const short = (most: number) => ({ max: most, message: words.tooLong(most) })
+  const future = (_: unknown, value?: Dayjs) =>
+    value && value.isAfter(dayjs()) ? Promise.resolve() : Promise.reject(new Error(words.untilBad))
+  return (
+    <div className="form-grid">
+      <Form.Item name="app_id" label={words.app} rules={[{ required: true, message: words.needApp }]}>
+        <Select options={apps.options} loading={apps.loading} showSearch={{ optionFilterProp: 'label' }} />
+      </Form.Item>
+      <Form.Item name="name" label={text.common.optional(words.name)} extra={words.nameHint} rules={[short(80)]}>
+        <Input placeholder={words.namePlaceholder} autoComplete="off" autoFocus />
+      </Form.Item>
+      <Form.Item className="whole" name="preset" label={words.validity}>
+        <PresetChoice />
+      </Form.Item>
+      {preset === 'custom' && (
+        <Form.Item className="whole" name="days" label={words.customDays} rules={whole(1, 36_500, words.customBad)}>
+          <InputNumber className="number" precision={0} />
+        </Form.Item>
+      )}
+      {preset === 'until' && (
+        <Form.Item className="whole" name="until" label={words.until} rules={[{ validator: future }]}>
+          <DatePicker className="number" showTime={{ format: 'HH:mm' }} format="YYYY-MM-DD HH:mm" minDate={dayjs()} />
+        </Form.Item>
+      )}
+      <Form.Item name="count" label={words.count} extra={words.countHint} rules={whole(1, 1_000_000, words.countBad)}>
+        <InputNumber className="number full" precision={0} inputMode="numeric" />
+      </Form.Item>
+      <Form.Item name="devices" label={words.devices} rules={whole(1, 1000, words.devicesBad)}>
+        <InputNumber className="number full" precision={0} inputMode="numeric" />
+      </Form.Item>
+      <Form.Item name="price_label" label={text.common.optional(words.price)} rules={[short(40)]}>
+        <Input placeholder={words.pricePlaceholder} autoComplete="off" />
+      </Form.Item>
+      <Form.Item name="note" label={text.common.optional(words.note)} rules={[short(500)]}>
+        <Input placeholder={words.notePlaceholder} autoComplete="off" />
+      </Form.Item>
+    </div>
   )
 }
