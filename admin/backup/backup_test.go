@@ -309,6 +309,8 @@ func TestBackupWhileEverythingIsBusy(t *testing.T) {
 func TestTheControlLineMakesBackups(t *testing.T) {
 	w := licensetest.New(t)
 	dir := filepath.Join(t.TempDir(), "backups")
+	w.Must(os.Mkdir(dir, 0o700))
+	w.Must(os.WriteFile(filepath.Join(dir, "goldfish-x.db.0123.part"), nil, 0o600)) // of a backup that was cut off
 	server := httptest.NewServer(Handler(w.Authority, options(w), dir))
 	defer server.Close()
 	line := server.Client()

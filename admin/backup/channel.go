@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -25,8 +26,13 @@ type answer struct {
 	Args   map[string]any `json:"args,omitempty"`
 }
 
-// Handler makes backups of a running appliance into dir, one at a time, for its own command line.
+// Handler makes backups of a running appliance into dir, one at a time, for its own command line. What an
+// interrupted one has left there goes.
 func Handler(a *license.Authority, o license.Options, dir string) http.Handler {
+	left, _ := filepath.Glob(filepath.Join(dir, "*.part"))
+	for _, path := range left {
+		_ = os.Remove(path)
+	}
 	var running sync.Mutex
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+channelPath, func(w http.ResponseWriter, _ *http.Request) {
