@@ -283,7 +283,7 @@ class Demo:
         app.until("GOLDFISH signed-in")
         app.until("GOLDFISH licence run valid")
         step("a customer registered and activated a key typed as %r" % typed)
-        card = self.api.data("GET", "/api/v1/admin/cards?key=" + self.keys[0])["items"][0]
+        card = self.api.data("POST", "/api/v1/admin/cards/find", {"key": self.keys[0]})["items"][0]
         need(card["state"] == "active" and card["account"]["username"] == "demo_customer", "the console sees %s" % card)
         self.card, self.running = card, app
         self.watcher.until("device online")
@@ -344,7 +344,7 @@ class Demo:
         app = self.run_app(pc, "--pretend-device", "third", "--username", "demo_customer", "--card-key", self.keys[1], "--once")
         app.until("GOLDFISH licence run valid")
         need(app.ends() == 0, "the third device did not activate")
-        card = self.api.data("GET", "/api/v1/admin/cards?key=" + self.keys[1])["items"][0]
+        card = self.api.data("POST", "/api/v1/admin/cards/find", {"key": self.keys[1]})["items"][0]
         self.api.data("POST", "/api/v1/admin/cards/disable", {"ids": [card["id"]]})
         app = self.run_app(pc, "--pretend-device", "third", "--once")
         app.until("card_disabled")

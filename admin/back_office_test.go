@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,7 +112,7 @@ func TestAThousandKeysEndToEnd(t *testing.T) {
 	if len(key) != 19 || rows[1][1] != "未激活" || rows[1][2] != "画图" || rows[1][3] != "十一月" || rows[1][4] != "30 天" {
 		t.Errorf("%q", rows[1])
 	}
-	found := d.get(adminPath + "/cards?key=" + url.QueryEscape(strings.ToLower(strings.ReplaceAll(key, "-", " "))))
+	found := d.want(200, "POST", adminPath+"/cards/find", map[string]any{"key": strings.ToLower(strings.ReplaceAll(key, "-", " "))})
 	card := found.text("items.0.id")
 	if found.text("items.0.key") != key || found.text("items.0.tier") != "pro" || found.data("items.0.account") != nil || found.data("items.0.ends_at") != nil {
 		t.Errorf("%s", found.raw)

@@ -137,8 +137,10 @@ func TestBadCardsAndForeignIDs(t *testing.T) {
 	many := strings.Split(strings.Repeat(card+",", 500)+card, ",")
 	d.refused(t, []wrong{
 		{"a state that is none", "GET", "/cards?state=lost", nil, 400, "value_unknown", "state"},
-		{"a key of another form", "GET", "/cards?key=123", nil, 400, "card_key_form", "key"},
-		{"a long key", "GET", "/cards?key=" + strings.Repeat("A", 129), nil, 400, "value_length", "key"},
+		{"a key of another form", "POST", "/cards/find", o{"key": "123"}, 400, "card_key_form", "key"},
+		{"a long key", "POST", "/cards/find", o{"key": strings.Repeat("A", 129)}, 400, "value_length", "key"},
+		{"no key", "POST", "/cards/find", o{"key": ""}, 400, "card_key_form", "key"},
+		{"a key in the address", "GET", "/cards?key=ABCD-EFGH-JKLM-NPQR", nil, 400, "unknown_parameter", "key"},
 		{"the cursor of another list", "GET", "/cards?cursor=" + job, nil, 400, "cursor_invalid", "cursor"},
 		{"a batch that is none", "GET", "/cards?batch_id=x", nil, 404, "not_found", ""},
 		{"a card as a batch", "GET", "/cards?batch_id=" + card, nil, 404, "not_found", ""},

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"cmp"
+
 	"github.com/danielgtaylor/huma/v2"
 
 	"goldfish/license"
@@ -74,7 +76,13 @@ type CardFilter struct {
 type cardsIn struct {
 	web.Page
 	CardFilter
-	Key string `query:"key" maxLength:"128" doc:"A whole card key in any typing"`
+}
+
+// findIn names a card key in the body: a secret has no place in an address.
+type findIn struct {
+	Body struct {
+		Key string `json:"key" maxLength:"128" doc:"A whole card key in any typing"`
+	}
 }
 
 type actIn struct {
@@ -90,6 +98,10 @@ func (c *Console) registerCards(a *web.API) {
 		Detail:     "命中很少时一页可能不满而仍有下一页。A page may be short and still have a next one where the filter hits rarely.",
 		Permission: license.ReadCards, Errors: []int{404},
 	}, c.listCards)
+	web.Route(a, web.Op{
+		Method: "POST", Path: "/api/v1/admin/cards/find", ID: "findCard", Tag: "cards", Summary: "按卡密查找 · Find a card by its key",
+		Detail: "一个或没有。One item or none.", Permission: license.ReadCards,
+	}, c.findCard)
 	web.Route(a, web.Op{
 		Method: "GET", Path: "/api/v1/admin/cards/{id}", ID: "getCard", Tag: "cards", Summary: "一个卡密及其历史 · One card key with its history",
 		Permission: license.ReadCards, Errors: []int{404},
@@ -135,7 +147,15 @@ func (c *Console) listCards(call *web.Call, in *cardsIn) (out web.List[CardOut],
 	if f.Before, err = web.Before(in.Page, c.rules.IDs().In, license.NounCard); err != nil {
 		return out, err
 	}
-	f.Key, f.Limit = in.Key, in.Limit
+	f.Limit = in.Limit
+	return c.cards(call, f)
+}
+
+func (c *Console) findCard(call *web.Call, in *findIn) (web.List[CardOut], error) {
+	return c.cards(call, license.CardFilter{Key: cmp.Or(in.Body.Key, "-"), Limit: 1})
+}
+
+func (c *Console) cards(call *web.Call, f license.CardFilter) (out web.List[CardOut], err error) {
 	views, next, err := c.rules.ListCards(call.Actor, f)
 	if err != nil {
 		return out, err

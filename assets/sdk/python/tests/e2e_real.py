@@ -177,7 +177,7 @@ class Vendor(Day):
             "app_ids": [given("APP_ID")], "type": "notice", "priority": "high", "title": title,
             "body": {"zh": "正文", "en": "body"}, "publish": True}, bearer)
         eventually(lambda: [n for n in notices if n.title == title["en"]], "the announcement")
-        found = self.console("GET", "/api/v1/admin/cards?key=" + given("CARD_KEY"), bearer=bearer)["data"]["items"]
+        found = self.console("POST", "/api/v1/admin/cards/find", {"key": given("CARD_KEY")}, bearer)["data"]["items"]
         self.console("POST", "/api/v1/admin/cards/disable", {"ids": [found[0]["id"]], "reason": "e2e"}, bearer)
         eventually(lambda: stops, "the order to stop")
         self.assertEqual((stops[0].act, stops[0].code), ("stop", "card_disabled"))
