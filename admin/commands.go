@@ -190,7 +190,7 @@ func daemonVerb(c config.Daemon) (string, error) {
 	}
 	out, err := do()
 	if err != nil {
-		return "", daemonFailure(c.Verb, err)
+		return "", daemonFailure(c.Verb, u, err)
 	}
 	s := out.Status
 	told := config.DaemonState(s.ID, string(s.State), s.Detail, verb, out.Changed, out.Restart)
@@ -200,7 +200,7 @@ func daemonVerb(c config.Daemon) (string, error) {
 	return told, nil
 }
 
-func daemonFailure(verb string, err error) error {
+func daemonFailure(verb string, u daemon.Unit, err error) error {
 	code := "daemon_failed"
 	switch {
 	case errors.Is(err, daemon.ErrNotPermitted):
@@ -209,6 +209,8 @@ func daemonFailure(verb string, err error) error {
 		code = "daemon_unsupported"
 	case errors.Is(err, daemon.ErrNotInstalled):
 		code = "daemon_not_installed"
+	case errors.Is(err, daemon.ErrForeign):
+		code = "daemon_foreign"
 	}
-	return config.Fail(code).With("verb", verb).With("error", err).Because(err)
+	return config.Fail(code).With("verb", verb).With("data", u.DataDir).With("keys", u.KeyDir).With("error", err).Because(err)
 }

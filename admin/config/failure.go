@@ -125,6 +125,10 @@ var sentences = map[string]sentence{
 	},
 
 	"daemon_failed": {ExitDaemon, "系统服务操作 {verb} 失败：{error}。", "The service command {verb} failed: {error}."},
+	"daemon_foreign": {
+		ExitDaemon, "文件夹 {data} 或 {keys} 中有其他内容，未作任何改动；请为服务指定空文件夹。",
+		"The folder {data} or {keys} holds something else and was not touched; name empty folders for the service.",
+	},
 	"daemon_not_permitted": {
 		ExitDaemon, "系统服务操作 {verb} 需要管理员权限，请用 root（sudo）或管理员身份重新运行。",
 		"The service command {verb} needs administrator rights; run it again as root (sudo) or as an administrator.",
