@@ -52,6 +52,7 @@ type present struct {
 	heard   int64 // what silence counts from, Unix milliseconds
 	silence time.Duration
 	sockets int
+	stopped bool // told to stop since it was heard: once its socket is closed it is offline
 	dirty   bool // not in the file yet
 }
 
@@ -115,7 +116,7 @@ func (p *presence) hear(now Presence, silence time.Duration, sockets int) {
 		p.enter(now.Binding, now.App, d)
 	}
 	now.Online = true
-	d.Presence, d.heard, d.silence, d.dirty = now, now.Seen, silence, true
+	d.Presence, d.heard, d.silence, d.stopped, d.dirty = now, now.Seen, silence, false, true
 	d.sockets += sockets
 }
 
@@ -148,6 +149,16 @@ func (p *presence) disconnect(id store.ID, now int64) {
 	if d := p.online[id]; d != nil {
 		d.sockets--
 		d.Seen, d.heard, d.dirty = now, now, true
+	}
+}
+
+// Stopped notes that a device was told to stop: it counts as online no longer than its socket is open.
+func (a *Authority) Stopped(binding store.ID) {
+	p := a.presence
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := p.online[binding]; d != nil {
+		d.stopped = true
 	}
 }
 

@@ -77,8 +77,8 @@ func (p *presence) markDirty(rows []Presence) {
 	}
 }
 
-// SweepOffline takes devices offline that have no socket and were not heard for 15 minutes, each with exactly
-// one event. One that is heard while its going is being written has come back after it.
+// SweepOffline takes devices offline that have no socket and were told to stop or not heard for 15 minutes, each
+// with exactly one event. One that is heard while its going is being written has come back after it.
 func (a *Authority) SweepOffline() error {
 	a.presence.writing.Lock()
 	defer a.presence.writing.Unlock()
@@ -118,7 +118,7 @@ func (p *presence) takeSilent(now time.Time, most int) (gone []*present) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, d := range p.online {
-		if d.sockets == 0 && now.Sub(time.UnixMilli(d.heard)).Abs() > d.silence {
+		if d.sockets == 0 && (d.stopped || now.Sub(time.UnixMilli(d.heard)).Abs() > d.silence) {
 			if gone = append(gone, d); len(gone) == most {
 				break
 			}

@@ -3,6 +3,7 @@ package license
 import (
 	"goldfish/license/fault"
 	"goldfish/license/fingerprint"
+	"goldfish/license/verdict"
 	"goldfish/store"
 )
 
@@ -42,8 +43,11 @@ func (a *Authority) check(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 		return nil, err
 	}
 	a.misses.note(who, o)
-	if o.refusal == nil {
+	switch {
+	case o.refusal == nil:
 		a.seen(h, o)
+	case o.binding != nil && acts[o.refusal.Code] == verdict.Stop:
+		a.Stopped(o.binding.ID)
 	}
 	return a.answer(h, o)
 }

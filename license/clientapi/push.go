@@ -153,6 +153,7 @@ func (c *API) deliver(s *hub.Socket, o license.Order) {
 		c.log.Warn("an order was not pushed", "code", o.Code, "err", err)
 	}
 	if o.Act == verdict.Stop {
+		c.rules.Stopped(o.Binding)
 		s.Close(closeEnded, o.Code)
 	}
 }
