@@ -44,7 +44,7 @@ func createBackup(ctx context.Context, c config.BackupCreate, open Opener) (stri
 		return createStopped(c, open)
 	}
 	if err != nil {
-		return "", config.Fail("control_failed").With("path", c.Data).With("error", err).Because(err)
+		return "", config.Fail("control_failed").With("error", err).Because(err)
 	}
 	r, err := backup.Order(ctx, line)
 	if err == nil && c.Out != "" {
@@ -118,7 +118,7 @@ func restoreBackup(ctx context.Context, c config.BackupRestore, open Opener) (st
 	case err == nil:
 		return "", config.Fail("backup_running_appliance").With("path", c.Place.File())
 	case !errors.Is(err, control.ErrNobody):
-		return "", config.Fail("control_failed").With("path", c.Data).With("error", err).Because(err)
+		return "", config.Fail("control_failed").With("error", err).Because(err)
 	}
 	o, err := open(c.Place)
 	if err != nil {

@@ -120,8 +120,8 @@ var sentences = map[string]sentence{
 		"The server is using {path}; stop it before restoring (goldfish service stop).",
 	},
 	"control_failed": {
-		ExitBackup, "无法与正在运行的服务通信（{path}）：{error}。",
-		"Cannot talk to the running server ({path}): {error}.",
+		ExitBackup, "无法与正在运行的服务通信：{error}。",
+		"Cannot talk to the running server: {error}.",
 	},
 
 	"daemon_failed": {ExitDaemon, "系统服务操作 {verb} 失败：{error}。", "The service command {verb} failed: {error}."},
