@@ -38,7 +38,7 @@ func (a *Authority) Activate(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 		}
 	}
 	a.misses.note(who, o)
-	if o.refusal == nil && h.app != nil {
+	if o.refusal == nil && !h.bare() {
 		a.seen(h, o)
 	}
 	return a.answer(h, o)

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -268,31 +269,31 @@ func (a *Authority) ListApps(who Actor, before store.ID, limit int) ([]*App, err
 	})
 }
 
-// signerCache keeps the app keys that were used, expanded for signing.
+// signerCache keeps the app keys that were used, expanded for signing, by their public keys.
 type signerCache struct {
-	byKeyID syncMap[string, *verdict.Signer]
+	byPublic syncMap[[ed25519.PublicKeySize]byte, *verdict.Signer]
 }
 
 // signer is the app's newest key among the pinned kids, or nil when it has none of them.
 func (a *Authority) signer(app *App, kids []string) (*verdict.Signer, error) {
 	for _, key := range app.Keys {
-		kid := verdict.KeyID(key.Public)
-		for _, pinned := range kids {
-			if kid == pinned {
-				return a.signers.get(kid, key.Seed)
-			}
+		s, err := a.signers.get(key)
+		if err != nil || slices.Contains(kids, s.KeyID()) {
+			return s, err
 		}
 	}
 	return nil, nil
 }
 
-func (c *signerCache) get(kid string, seed []byte) (*verdict.Signer, error) {
-	if s, ok := c.byKeyID.Load(kid); ok {
+func (c *signerCache) get(key SigningKey) (*verdict.Signer, error) {
+	var public [ed25519.PublicKeySize]byte
+	copy(public[:], key.Public)
+	if s, ok := c.byPublic.Load(public); ok {
 		return s, nil
 	}
-	s, err := verdict.NewSigner(seed)
+	s, err := verdict.NewSigner(key.Seed)
 	if err == nil {
-		c.byKeyID.Store(kid, s)
+		c.byPublic.Store(public, s)
 	}
 	return s, err
 }

@@ -44,6 +44,7 @@ type Authority struct {
 	db        *store.DB
 	ring      *keyring.Ring
 	ids       *IDs
+	issuer    string // the appliance's UUID
 	tokens    *token.Issuer
 	passwords *password.Pool
 	opts      Options
@@ -91,7 +92,7 @@ func Open(path string, o Options) (*Authority, error) {
 }
 
 func build(db *store.DB, o Options) (*Authority, error) {
-	a := &Authority{db: db, opts: o, log: o.Log}
+	a := &Authority{db: db, issuer: db.UUID().String(), opts: o, log: o.Log}
 	var err error
 	if a.ring, err = openRing(db, o); err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func build(db *store.DB, o Options) (*Authority, error) {
 	if a.ids, err = newIDs(a.ring.Derive("outer ids", 32)); err != nil {
 		return nil, err
 	}
-	if a.tokens, err = token.NewIssuer(a.ring.Derive("sign-in tokens", 32), db.UUID().String(), "goldfish", o.Clock, o.Rand); err != nil {
+	if a.tokens, err = token.NewIssuer(a.ring.Derive("sign-in tokens", 32), a.issuer, "goldfish", o.Clock, o.Rand); err != nil {
 		return nil, err
 	}
 	if a.passwords, err = password.NewPool(runtime.NumCPU(), passwordQueue, o.BcryptCost); err != nil {

@@ -76,17 +76,18 @@ var acts = map[string]string{
 type hearing struct {
 	DeviceCall
 	who        Actor
-	epoch      uint16 // read before any clock: no verdict carries a time from before a fall into the epoch after it
-	app        *App   // nil for a bare call
-	signer     *verdict.Signer
-	key        string // the device public key of the proof, "" without one that can be read
+	epoch      uint16         // read before any clock: no verdict carries a time from before a fall into the epoch after it
+	appID      uuid.UUID      // zero for a bare call
+	key        string         // the device public key of the proof, "" without one that can be read
+	proof      *verdict.Proof // nil once it is judged
 	proofFault *fault.Error
 	facts      fingerprint.Facts
 	factsFault *fault.Error
+	signer     *verdict.Signer // the app's newest key that the caller trusts, nil for a bare call
 }
 
-// hear judges what is answered without a signature: app, keys, the members' form. Proof and device facts are
-// only looked at here; they are judged after the card (§7).
+// hear judges the members' form. Proof and device facts are only looked at here; they are judged after the card
+// (§7).
 func (a *Authority) hear(who Actor, c DeviceCall) (*hearing, error) {
 	h := &hearing{DeviceCall: c, who: who, epoch: a.db.Epoch()}
 	facts, err := fingerprint.Parse(c.CPU, c.Board, c.MAC)
@@ -97,26 +98,14 @@ func (a *Authority) hear(who Actor, c DeviceCall) (*hearing, error) {
 	if err := checkMembers(c); err != nil || c.bare() {
 		return h, err
 	}
-	id, err := uuid.Parse(c.Request.AppID)
-	if err != nil || id.String() != c.Request.AppID {
-		return nil, refuse(fault.Invalid, "app_unknown").In("app_id")
+	if h.appID, err = uuid.Parse(c.Request.AppID); err != nil || h.appID.String() != c.Request.AppID {
+		return nil, appUnknown()
 	}
-	h.app, err = store.Read(a.db, func(tx *store.Tx) (*App, error) { return a.appByUUID(tx, id) })
-	if err != nil {
-		if f := fault.Of(err); f.Code == "app_unknown" {
-			return nil, refuse(fault.Invalid, "app_unknown").In("app_id")
-		}
-		return nil, err
-	}
-	if h.signer, err = a.signer(h.app, c.Kids); err != nil {
-		return nil, err
-	}
-	if h.signer == nil {
-		return nil, refuse(fault.Invalid, "keys_unknown").In("kids")
-	}
-	h.prove(a.Now())
+	h.readProof()
 	return h, nil
 }
+
+func appUnknown() error { return refuse(fault.Invalid, "app_unknown").In("app_id") }
 
 // checkMembers judges the common members' form: 400 bad_request with the member. A bare call has none of
 // those that a verdict needs.
@@ -148,25 +137,34 @@ func validVersion(s string) bool {
 	return err == nil
 }
 
-// prove judges the proof, and makes Request R as the client knows it.
-func (h *hearing) prove(now time.Time) {
+// readProof reads the proof's header, and makes Request R as the client knows it.
+func (h *hearing) readProof() {
 	h.Request.DeviceKey, h.Request.Time = "", 0
 	if h.Proof == "" {
 		h.proofFault = refuse(fault.Unauthenticated, "proof_required")
 		return
 	}
 	p, err := verdict.ParseProof(h.Proof)
-	if err == nil {
-		h.key, h.Request = p.Key, h.Request.ProvedBy(p)
-		err = p.Verify(h.Request, now.Unix())
+	if err != nil {
+		h.proofFault = fault.Of(err)
+		return
 	}
-	h.proofFault = fault.Of(err)
+	h.key, h.proof, h.Request = p.Key, &p, h.Request.ProvedBy(p)
+}
+
+// judgeProof checks the proof's time and signature, once.
+func (h *hearing) judgeProof(now time.Time) *fault.Error {
+	if p := h.proof; p != nil {
+		h.proof, h.proofFault = nil, fault.Of(p.Verify(h.Request, now.Unix()))
+	}
+	return h.proofFault
 }
 
 // outcome is what one transaction found and decided about a call.
 type outcome struct {
 	now      time.Time
 	app      *App
+	appID    string // its UUID
 	push     PushCounter
 	card     *Card
 	batch    *Batch
@@ -193,7 +191,7 @@ func (a *Authority) verdict(h *hearing, o *outcome) (string, error) {
 	}
 	iat := o.now.Unix()
 	c := verdict.Claims{
-		Version: 1, Issuer: a.db.UUID().String(), Audience: o.app.UUID.String(), IssuedAt: iat, Expires: iat,
+		Version: 1, Issuer: a.issuer, Audience: o.appID, IssuedAt: iat, Expires: iat,
 		Nonce: h.Nonce, Req: h.Request.Req(), Act: act, Code: code, Key: h.key, Parts: o.hashes,
 		Tol: int64(o.app.Policy.Tolerance), Beat: int64(o.app.Policy.Beat), Epoch: int64(h.epoch),
 		Seq: int64(o.push.Seq), News: int64(o.push.News),
@@ -248,7 +246,7 @@ func (a *Authority) answer(h *hearing, o *outcome) (*DeviceAnswer, error) {
 		DeviceID: o.binding.DeviceID(), CardID: a.ids.Out(NounCard, o.card.ID), Verdict: signed, Replayed: o.replayed,
 		Ends: o.card.Ends, State: o.state(), Tier: o.licence.Tier, Features: o.licence.Features,
 	}
-	if h.Ticket && h.signer != nil && h.key != "" {
+	if h.Ticket && h.key != "" {
 		ticket, err := a.deviceTicket(o, h)
 		if err != nil {
 			return nil, err
@@ -262,8 +260,8 @@ func (a *Authority) answer(h *hearing, o *outcome) (*DeviceAnswer, error) {
 // §7 that all calls share. activating says that an unused card will do, and that the card must be the caller's.
 func (a *Authority) find(tx *store.Tx, h *hearing, activating bool) (*outcome, error) {
 	o := &outcome{now: tx.Now}
-	if h.app != nil {
-		if err := o.inApp(tx, h, h.app.ID); err != nil || o.refusal != nil {
+	if !h.bare() {
+		if err := a.forApp(tx, h, o); err != nil || o.refusal != nil {
 			return o, err
 		}
 	}
@@ -287,18 +285,32 @@ func (a *Authority) find(tx *store.Tx, h *hearing, activating bool) (*outcome, e
 	return o, nil
 }
 
-func (o *outcome) inApp(tx *store.Tx, h *hearing, id store.ID) error {
-	app, err := apps.Get(tx, id.Key())
+// forApp finds the app that the call names and the key to sign with: without them there is no signature.
+func (a *Authority) forApp(tx *store.Tx, h *hearing, o *outcome) error {
+	app, err := apps.Find(tx, appByUUID, h.appID[:])
+	if isNotFound(err) {
+		return appUnknown()
+	}
 	if err != nil {
 		return err
 	}
-	push, err := pushes.Get(tx, id.Key())
+	if h.signer, err = a.signer(app, h.Kids); err != nil {
+		return err
+	}
+	if h.signer == nil {
+		return refuse(fault.Invalid, "keys_unknown").In("kids")
+	}
+	return o.inApp(tx, h, app)
+}
+
+func (o *outcome) inApp(tx *store.Tx, h *hearing, app *App) error {
+	push, err := pushes.Get(tx, app.ID.Key())
 	if err != nil {
 		return err
 	}
-	o.app, o.push = app, *push
+	o.app, o.appID, o.push = app, app.UUID.String(), *push
 	if h.factsFault == nil {
-		o.hashes = h.facts.Hashes(app.UUID.String())
+		o.hashes = h.facts.Hashes(o.appID)
 	}
 	if app.Disabled {
 		o.refusal = refuse(fault.Forbidden, "app_disabled")
@@ -317,10 +329,14 @@ func (a *Authority) findCard(tx *store.Tx, h *hearing, o *outcome) error {
 		return err
 	}
 	o.card, o.batch = card, batch
-	if o.app == nil { // a bare call: the card names the app
-		return o.inApp(tx, h, card.App)
+	if o.app != nil {
+		return nil
 	}
-	return nil
+	app, err := apps.Get(tx, card.App.Key()) // a bare call: the card names the app
+	if err != nil {
+		return err
+	}
+	return o.inApp(tx, h, app)
 }
 
 func (a *Authority) cardOf(tx *store.Tx, h *hearing) (*Card, *Batch, error) {
@@ -349,10 +365,10 @@ func (h *hearing) cardField() string {
 // proofFault is why the proof does not do. Without one, only a bare activation and, in an app that allows it, a
 // call with a card key for a keyless binding go on.
 func (o *outcome) proofFault(h *hearing) *fault.Error {
-	if h.app == nil || h.Proof == "" && o.app.Policy.KeyOptional && h.CardKey != "" {
+	if h.bare() || h.Proof == "" && o.app.Policy.KeyOptional && h.CardKey != "" {
 		return nil
 	}
-	return h.proofFault
+	return h.judgeProof(o.now)
 }
 
 // holder loads whose the card is: licence, account, seats, and the caller's own binding among them. A card that

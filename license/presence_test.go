@@ -258,12 +258,16 @@ func TestWhatCannotBeWrittenWaits(t *testing.T) {
 	var heard []bool
 	f.OnPresence(func(_ license.ID, online bool) { heard = append(heard, online) })
 	f.Must(f.DB().Close())
-	if f.FlushPresence() == nil || f.FlushPresence() == nil {
-		t.Error("a closed file took heartbeats, or they were dropped")
+	for range 2 {
+		if f.FlushPresence() == nil {
+			t.Error("a closed file took heartbeats, or they were dropped")
+		}
 	}
 	f.Clock.Advance(16 * time.Minute)
-	if f.SweepOffline() == nil || f.SweepOffline() == nil {
-		t.Error("a closed file took the event, or the device was dropped")
+	for range 2 {
+		if f.SweepOffline() == nil {
+			t.Error("a closed file took the event, or the device was dropped")
+		}
 	}
 	if fmt.Sprint(heard) != "[false true false true]" {
 		t.Errorf("watchers heard %v", heard)

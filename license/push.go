@@ -125,7 +125,7 @@ func (a *Authority) signNotice(app *App, s *verdict.Signer, n *Notice, ann *Anno
 		return "", err
 	}
 	c := verdict.Notice{
-		Version: 1, Issuer: a.db.UUID().String(), Audience: app.UUID.String(), IssuedAt: n.At / 1000,
+		Version: 1, Issuer: a.issuer, Audience: app.UUID.String(), IssuedAt: n.At / 1000,
 		Epoch: int64(epoch), Seq: int64(n.Seq), Kind: n.Kind, Data: bytes.TrimSpace(raw.Bytes()),
 	}
 	if n.Ends != 0 {
@@ -319,7 +319,7 @@ func (a *Authority) SignOrder(o Order, kid string) (string, error) {
 		return "", err
 	}
 	return s.Sign(verdict.TypOrder, verdict.Order{
-		Version: 1, Issuer: a.db.UUID().String(), Audience: o.App.UUID.String(), IssuedAt: a.Now().Unix(),
+		Version: 1, Issuer: a.issuer, Audience: o.App.UUID.String(), IssuedAt: a.Now().Unix(),
 		Epoch: int64(a.db.Epoch()), Seq: int64(o.Seq), Key: o.Key, Card: a.ids.Out(NounCard, o.Card),
 		Act: o.Act, Code: o.Code, Spread: int64(o.Spread),
 	})

@@ -192,8 +192,10 @@ func TestRefusalsWaitForTheDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Must(w.DB().Close())
-	if w.FlushRefusals() == nil || w.FlushRefusals() == nil {
-		t.Error("a closed file took refusals, or they were dropped")
+	for range 2 {
+		if w.FlushRefusals() == nil {
+			t.Error("a closed file took refusals, or they were dropped")
+		}
 	}
 }
 

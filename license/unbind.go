@@ -16,7 +16,7 @@ func (a *Authority) Unbind(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.app == nil {
+	if h.bare() {
 		return nil, refuse(fault.Invalid, "bad_request").In("app_id")
 	}
 	o, err := store.Read(a.db, func(tx *store.Tx) (*outcome, error) { return a.mayUnbind(tx, h) })

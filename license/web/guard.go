@@ -69,7 +69,7 @@ func (c *Call) finish(begun time.Time) {
 	case c.cause != nil:
 		c.log(begun, slog.LevelInfo, "refused", slog.String("code", fault.Of(c.cause).Code))
 	default:
-		c.log(begun, slog.LevelInfo, "answered")
+		c.log(begun, slog.LevelDebug, "answered")
 	}
 }
 

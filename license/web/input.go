@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -127,7 +128,7 @@ func detailFault(d *huma.ErrorDetail) *fault.Error {
 	case codeDuplicate:
 		return fault.New(fault.Invalid, code).In(rest)
 	case codeRange, codeLength:
-		return fault.New(fault.Invalid, code).In(field).With(name, value)
+		return fault.New(fault.Invalid, code).In(field).With(name, plainNumber(value))
 	case codeType:
 		return fault.New(fault.Invalid, code).In(join(field, rest))
 	case codeUnknownField, codeUnknownValue, codePattern, codeMalformed:
@@ -140,6 +141,14 @@ func detailFault(d *huma.ErrorDetail) *fault.Error {
 		return fault.New(fault.Invalid, code).In(field)
 	}
 	return fault.New(fault.Invalid, codeInvalid).In(field)
+}
+
+// plainNumber writes a bound as people do: huma prints large ones with an exponent.
+func plainNumber(s string) string {
+	if f, err := strconv.ParseFloat(s, 64); err == nil {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return s
 }
 
 // fieldAt turns huma's location (body.ids[3], query.limit, header.Idempotency-Key) into the caller's name for it.
