@@ -93,22 +93,23 @@ func options(p config.Place, log *slog.Logger, fresh bool) (license.Options, err
 	return o, err
 }
 
-// openLog writes app.log and error.log, each in files of 10 MB of which five old ones are kept, and to the terminal.
-func openLog(dir string, level slog.Level) (*slog.Logger, func(), error) {
+// openLog writes app.log and error.log, each in files of 10 MB of which five old ones are kept, and to the terminal;
+// quiet leaves the terminal out.
+func openLog(dir string, level slog.Level) (log, quiet *slog.Logger, done func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	all := &timberjack.Logger{Filename: filepath.Join(dir, "app.log"), MaxSize: 10, MaxBackups: 5, FileMode: 0o600}
 	bad := &timberjack.Logger{Filename: filepath.Join(dir, "error.log"), MaxSize: 10, MaxBackups: 5, FileMode: 0o600}
 	for _, file := range []*timberjack.Logger{all, bad} {
 		if _, err := file.Write(nil); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	from, errorsOnly := &slog.HandlerOptions{Level: level}, &slog.HandlerOptions{Level: slog.LevelError}
-	return slog.New(slog.NewMultiHandler(
-		slog.NewTextHandler(os.Stderr, from), slog.NewJSONHandler(all, from), slog.NewJSONHandler(bad, errorsOnly),
-	)), func() { _ = errors.Join(all.Close(), bad.Close()) }, nil
+	files := slog.NewMultiHandler(slog.NewJSONHandler(all, from), slog.NewJSONHandler(bad, errorsOnly))
+	log = slog.New(slog.NewMultiHandler(slog.NewTextHandler(os.Stderr, from), files))
+	return log, slog.New(files), func() { _ = errors.Join(all.Close(), bad.Close()) }, nil
 }
 
 // house is what answers at the two doors, what runs beside them, and the document of both.
@@ -172,13 +173,13 @@ func printDocument() error {
 func serve(ctx context.Context, ready func(), s config.Serve) error {
 	config.LimitMemory()
 	context.AfterFunc(ctx, func() { time.AfterFunc(stopMost, func() { os.Exit(0) }) })
-	log, closeLog, err := openLog(s.LogDir, s.LogLevel)
+	log, quiet, closeLog, err := openLog(s.LogDir, s.LogLevel)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
 	return admin.Appliance{
-		Settings: s, Version: version, Log: log,
+		Settings: s, Version: version, Log: log, Quiet: quiet,
 		Options: func(fresh bool) (license.Options, error) { return options(s.Place, log, fresh) },
 		Build: func(a *license.Authority, shown admin.Options) (admin.Door, admin.Door, []func(context.Context), error) {
 			h, err := build(a, web.Options{Log: log, PerSecond: s.Rate}, shown)

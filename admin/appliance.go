@@ -17,6 +17,7 @@ type Appliance struct {
 	Settings config.Serve
 	Version  string
 	Log      *slog.Logger
+	Quiet    *slog.Logger // without the terminal, which gets the failure's one sentence instead
 	// Options are what the file is opened with; fresh says that it will be a new one.
 	Options func(fresh bool) (license.Options, error)
 	// Build makes the two doors over the open file, without listeners, and what runs beside them.
@@ -29,7 +30,7 @@ type Appliance struct {
 func (p Appliance) Run(ctx context.Context, ready func(config.Ready)) (err error) {
 	defer func() {
 		if err != nil {
-			p.Log.Error("the appliance ends", "err", err)
+			p.Quiet.Error("the appliance ends", "err", err)
 		}
 	}()
 	s := p.Settings
