@@ -208,13 +208,17 @@ sdk_tests() { # a run without a test, or with one left out, is no pass
 }
 
 demo() { python3 .checks/demo.py $out; }
+sdk_real() { python3 .checks/sdk_real.py $out; }
 
 tests() {
 	require_parts
 	step 'tools' tools
 	check
 	step 'go test -race' go_tests
-	if has sdk; then step 'python sdk' sdk_tests; fi
+	if has sdk; then
+		step 'python sdk' sdk_tests
+		if has binary; then step 'python sdk against the binary' sdk_real; fi
+	fi
 	if has ui; then
 		step 'console: vitest' npm --prefix assets/ui test
 		if has binary; then step 'console: the first hour in Chromium' npm --prefix assets/ui run e2e; fi
