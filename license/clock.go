@@ -122,6 +122,7 @@ func (a *Authority) clockFellBack(now int64) error {
 	a.clock.mu.Lock()
 	a.clock.high = now
 	a.clock.mu.Unlock()
+	a.presence.resetTime(now)
 	if err := a.clockError(codeClockBack); err != nil {
 		return err
 	}

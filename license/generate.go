@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	sliceRows = 2000 // cards in one commit: more would make interactive changes wait
-	triesMost = 3    // of a slice that fails, before the job is turned round
-	drawsMost = 8    // of a card key that exists already
+	sliceRows = 500 // cards in one commit: with more, interactive changes wait longer and nothing is won
+	triesMost = 3   // of a slice that fails, before the job is turned round
+	drawsMost = 8   // of a card key that exists already
 )
 
 // generate makes a batch's cards slice by slice, or takes them away again when the job was turned round, until

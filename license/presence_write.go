@@ -80,20 +80,26 @@ func (p *presence) markDirty(rows []Presence) {
 // SweepOffline takes devices offline that have no socket and were told to stop or not heard for 15 minutes, each
 // with exactly one event. One that is heard while its going is being written has come back after it.
 func (a *Authority) SweepOffline() error {
-	a.presence.writing.Lock()
-	defer a.presence.writing.Unlock()
 	for {
-		gone := a.presence.takeSilent(a.Now(), presenceRows)
-		if len(gone) == 0 {
-			return nil
-		}
+		n, err := a.sweepSome()
 		a.tellPresence()
-		if err := a.writeGone(gone); err != nil {
-			a.presence.putBack(gone)
-			a.tellPresence()
+		if n == 0 || err != nil {
 			return err
 		}
 	}
+}
+
+func (a *Authority) sweepSome() (n int, err error) {
+	a.presence.writing.Lock()
+	defer a.presence.writing.Unlock()
+	gone := a.presence.takeSilent(a.Now(), presenceRows)
+	if len(gone) == 0 {
+		return 0, nil
+	}
+	if err = a.writeGone(gone); err != nil {
+		a.presence.putBack(gone)
+	}
+	return len(gone), err
 }
 
 func (a *Authority) writeGone(gone []*present) error {
@@ -112,13 +118,12 @@ func (a *Authority) writeGone(gone []*present) error {
 	})
 }
 
-// takeSilent takes up to most devices out that are to go offline. Who was heard far in the future was heard
-// before the clock fell back.
+// takeSilent takes up to most devices out that are to go offline.
 func (p *presence) takeSilent(now time.Time, most int) (gone []*present) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, d := range p.online {
-		if d.sockets == 0 && (d.stopped || now.Sub(time.UnixMilli(d.heard)).Abs() > d.silence) {
+		if d.sockets == 0 && (d.stopped || now.Sub(time.UnixMilli(d.heard)) > d.silence) {
 			if gone = append(gone, d); len(gone) == most {
 				break
 			}
@@ -138,6 +143,17 @@ func (p *presence) putBack(gone []*present) {
 	for _, d := range gone {
 		if p.online[d.Binding] == nil {
 			p.enter(d.Binding, d.App, d)
+		}
+	}
+}
+
+// resetTime makes silence count from now for whoever was heard by a clock that has fallen back since.
+func (p *presence) resetTime(now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.online {
+		if d.heard > now {
+			d.heard, d.Seen, d.dirty = now, now, true
 		}
 	}
 }
