@@ -62,9 +62,10 @@ func (x *exchange) BodyReader() io.Reader      { return bytes.NewReader(x.call.R
 func (x *exchange) Status() int                { return x.status }
 func (x *exchange) BodyWriter() io.Writer      { return x.call.out }
 
-// Header is a header of the request but for Accept: there is one format, and nothing to negotiate.
+// Header is a header of the request but for Accept and Content-Type: there is one format and nothing to negotiate, and
+// body has judged the type of what was sent, in any case of its letters.
 func (x *exchange) Header(name string) string {
-	if strings.EqualFold(name, "Accept") {
+	if strings.EqualFold(name, "Accept") || strings.EqualFold(name, "Content-Type") {
 		return ""
 	}
 	return x.call.in.Header.Get(name)

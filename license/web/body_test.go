@@ -63,3 +63,23 @@ func TestBodyOfUnknownLength(t *testing.T) {
 		}
 	}
 }
+
+// A media type means the same in any case of its letters (RFC 9110 §8.3.1), with a charset and without.
+func TestBodyOfAnyWritingOfJSON(t *testing.T) {
+	s := serve(t, web.Options{}, things)
+	for _, kind := range []string{"application/json; charset=utf-8", "Application/JSON", `application/json;charset="UTF-8"`, "application/json; a=b"} {
+		if r := s.call("POST", "/api/v1/things", `{"name":"abc"}`, "Content-Type", kind); r.StatusCode != 201 {
+			t.Errorf("%s: %d %s", kind, r.StatusCode, r.raw)
+		}
+	}
+}
+
+// The first second of all times is a time, and not none.
+func TestTheFirstSecondIsNotNull(t *testing.T) {
+	s := serve(t, web.Options{}, things)
+	for until, want := range map[string]any{`"1970-01-01T00:00:00Z"`: "1970-01-01T00:00:00Z", "null": nil} {
+		if r := s.call("POST", "/api/v1/things", `{"name":"abc","until":`+until+`}`); r.StatusCode != 201 || r.data()["at"] != want {
+			t.Errorf("%s: %d %s", until, r.StatusCode, r.raw)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -173,8 +174,14 @@ func join(parent, name string) string {
 
 const fieldMost = 100 // bytes of a name that the caller made up
 
+// cutField keeps of such a name what can be shown: no control characters, nothing that turns the line around.
 func cutField(s string) string {
-	s = strings.ToValidUTF8(s, "")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
 	for len(s) > fieldMost {
 		_, n := utf8.DecodeLastRuneInString(s)
 		s = s[:len(s)-n]

@@ -31,7 +31,11 @@ func (l Lang) String() string { return langNames[l] }
 // ParseLang chooses by an Accept-Language header (RFC 9110 §12.5.4).
 func ParseLang(accept string) Lang {
 	first, _, _ := strings.Cut(accept, ",")
-	switch first, _, _ := strings.Cut(first, "-"); strings.TrimSpace(first) { // what almost everybody sends
+	primary, _, _ := strings.Cut(first, "-")
+	if strings.Contains(first, ";") { // weighed: the first need not be the best
+		primary = "?"
+	}
+	switch strings.TrimSpace(primary) { // what almost everybody sends
 	case "", "zh":
 		return Chinese
 	case "en":

@@ -22,7 +22,7 @@ func TestAcceptLanguage(t *testing.T) {
 	for header, want := range map[string]web.Lang{
 		"": web.Chinese, "zh": web.Chinese, "zh-CN,zh;q=0.9,en;q=0.8": web.Chinese, "en": web.English, "en-GB,en;q=0.9": web.English,
 		"fr": web.Chinese, "fr,en;q=0.5": web.English, "en;q=0.1,zh;q=0.9": web.Chinese, "zh;q=0.1,en;q=0.9": web.English, "*": web.Chinese,
-		"zh-Hant-TW": web.Chinese, ";;;": web.Chinese, strings.Repeat("x-y,", 1000): web.Chinese, "EN-us": web.English,
+		"zh-Hant-TW": web.Chinese, ";;;": web.Chinese, "en-US;q=0.1,zh-CN;q=0.9": web.Chinese, "zh-TW;q=0.2, en": web.English, "en;q=0,zh": web.Chinese, strings.Repeat("x-y,", 1000): web.Chinese, "EN-us": web.English,
 	} {
 		if got := web.ParseLang(header); got != want {
 			t.Errorf("%.40q gives %v, want %v", header, got, want)

@@ -136,6 +136,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"a name twice", `{"name":"abc","name":"s3cret"}`, 400, "duplicate_field", "name", nil},
 		{"an inner name twice", `{"name":"abc","ext":{"a":1,"a":"s3cret"}}`, 400, "duplicate_field", "ext.a", nil},
 		{"unknown", `{"name":"abc","nickname":"s3cret"}`, 400, "unknown_field", "nickname", nil},
+		{"unknown, with what cannot be shown", "{\"name\":\"abc\",\"nick\\u0000\\u202e\u202ename\":1}", 400, "unknown_field", "nickname", nil},
 		{"another case", `{"Name":"s3cret","name":"abc"}`, 400, "unknown_field", "Name", nil},
 		{"unknown inside", `{"name":"abc","inner":{"flags":true}}`, 400, "unknown_field", "inner.flags", nil},
 		{"wrong type", `{"name":{"s3cret":1}}`, 400, "wrong_type", "name", nil},

@@ -84,7 +84,9 @@ func (t *Time) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	*t = At(at)
+	if *t = At(at); *t == 0 { // 1970-01-01T00:00:00Z was said, and is not null
+		*t = 1
+	}
 	return nil
 }
 

@@ -237,4 +237,5 @@ func (c *Call) signedIn(t license.Tokens, account *license.Account, cookie bool)
 	return out
 }
 
-func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
+// seconds rounds up: tokens begin at a whole second, and one of 7200 s is called that also in the middle of it.
+func seconds(d time.Duration) int64 { return max(0, int64((d+time.Second-1)/time.Second)) }

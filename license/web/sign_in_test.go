@@ -32,6 +32,7 @@ func TestRegisterAndSignIn(t *testing.T) {
 		user["email"] != "xiaoyu@example.com" || user["created_at"] != "2026-06-01T12:00:00Z" || len(user["id"].(string)) != 36 {
 		t.Errorf("user is %v", user)
 	}
+	s.Clock.Advance(700 * time.Millisecond)
 	in := s.call("POST", "/api/v1/auth/login", login("xiaoyu@example.com", ""))
 	if in.StatusCode != 200 || in.text("token_type") != "Bearer" || in.body["expires_in"] != 7200.0 || in.text("refresh_token") == "" {
 		t.Fatalf("login: %d %s", in.StatusCode, in.raw)
