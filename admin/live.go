@@ -84,14 +84,6 @@ type LiveTicketOut struct {
 	Ticket string `json:"ticket"`
 }
 
-func encode(v any) []byte {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // of a struct of ours
-	}
-	return raw
-}
-
 // begin stands at the log's end and listens to what is in memory alone.
 func (c *Console) begin() error {
 	l := &c.live
@@ -128,22 +120,9 @@ func (c *Console) registerLive(a *web.API) {
 			First: helloPatience, FirstCode: closeTicket, OnMessage: c.heard,
 		})
 		if refused, ok := errors.AsType[*hub.Refused](err); ok {
-			call.Fail(socketFault(refused))
+			call.Fail(web.SocketFault(refused.Code))
 		}
 	})
-}
-
-// socketFault is why there is no socket, in the words of the house.
-func socketFault(r *hub.Refused) error {
-	switch r {
-	case hub.RefusedOrigin:
-		return fault.New(fault.Forbidden, "origin_refused")
-	case hub.RefusedFull:
-		return fault.New(fault.Unavailable, "sockets_full").After(30 * time.Second)
-	case hub.RefusedClosing:
-		return fault.New(fault.Unavailable, "shutting_down").After(5 * time.Second)
-	}
-	return fault.New(fault.Invalid, "websocket_expected")
 }
 
 // heard takes a message. The first is the hello; later ones say nothing that is acted on.
@@ -179,7 +158,7 @@ func (c *Console) sessionTopic(id license.ID) string {
 func (c *Console) greet(s *hub.Socket, v *viewer, after *uint64) {
 	err := s.Resume(func(yield func([]byte) bool) {
 		hello, end := c.live.open(v, after)
-		if yield(encode(hello)) && hello.Seq < end {
+		if yield(web.Frame(hello)) && hello.Seq < end {
 			c.missed(hello.Seq, end, yield)
 		}
 	}, liveTopic)
@@ -222,7 +201,7 @@ func (c *Console) missed(after, end uint64, yield func([]byte) bool) {
 }
 
 func (c *Console) eventFrame(seq uint64, e *license.Event) []byte {
-	return encode(eventMessage{"event", seq, c.eventOut(seq, e)})
+	return web.Frame(eventMessage{"event", seq, c.eventOut(seq, e)})
 }
 
 // followLog sends every event to the open sockets, and ends those of a session that ended.
@@ -303,10 +282,10 @@ func (c *Console) changed() (frames [][]byte) {
 		if err != nil {
 			continue
 		}
-		frames = append(frames, encode(presenceMessage{"presence", c.deviceOut(&v)}))
+		frames = append(frames, web.Frame(presenceMessage{"presence", c.deviceOut(&v)}))
 	}
 	for i := range jobs {
-		frames = append(frames, encode(jobMessage{"job", c.jobOut(&jobs[i])}))
+		frames = append(frames, web.Frame(jobMessage{"job", c.jobOut(&jobs[i])}))
 	}
 	return frames
 }

@@ -11,7 +11,6 @@ import (
 
 	"goldfish/hub"
 	"goldfish/license"
-	"goldfish/license/fault"
 	"goldfish/license/web"
 )
 
@@ -56,15 +55,7 @@ type pushed struct {
 	Token string `json:"token"`
 }
 
-func encode(v any) []byte {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // of a struct of ours
-	}
-	return raw
-}
-
-func pushFrame(seq uint64, token string) []byte { return encode(pushed{"push", seq, token}) }
+func pushFrame(seq uint64, token string) []byte { return web.Frame(pushed{"push", seq, token}) }
 
 // Topics: an app's sockets by the key that their notices are signed with, and the sockets of one binding.
 func noticeTopic(app uint64, kid string) string {
@@ -79,22 +70,9 @@ func (c *API) registerSocket(a *web.API) {
 			First: helloPatience, FirstCode: closeTicket, OnMessage: c.heard, OnClose: c.closed,
 		})
 		if refused, ok := errors.AsType[*hub.Refused](err); ok {
-			call.Fail(socketFault(refused))
+			call.Fail(web.SocketFault(refused.Code))
 		}
 	})
-}
-
-// socketFault is why there is no socket, in the words of the house.
-func socketFault(r *hub.Refused) error {
-	switch r {
-	case hub.RefusedOrigin:
-		return fault.New(fault.Forbidden, "origin_refused")
-	case hub.RefusedFull:
-		return fault.New(fault.Unavailable, "sockets_full").After(30 * time.Second)
-	case hub.RefusedClosing:
-		return fault.New(fault.Unavailable, "shutting_down").After(5 * time.Second)
-	}
-	return fault.New(fault.Invalid, "websocket_expected")
 }
 
 // heard takes one message. The first must be a hello with a good ticket; later ones say nothing that must be acted on:
@@ -137,7 +115,7 @@ func (c *API) greet(s *hub.Socket, t license.DeviceTicket, m upward) {
 	backlog := func(yield func([]byte) bool) {
 		missed, err = c.missed(t, m.After, &hello)
 		release()
-		if err == nil && yield(encode(hello)) {
+		if err == nil && yield(web.Frame(hello)) {
 			emit(slices.Values(missed), yield)
 		}
 	}
