@@ -1,7 +1,7 @@
-import type { Texts } from './text'
+import type { events as chinese } from './zh_events'
 
 /** What happened, in English: the same keys as in Chinese. */
-export const events: Texts['events'] = {
+export const events: typeof chinese = {
   actor: { system: 'System', nobody: 'Not signed in', device: 'Device', account: 'Account' },
   by: (who) => `by ${who}`,
   reason: (why) => `Reason: ${why}`,
