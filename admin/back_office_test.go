@@ -136,6 +136,9 @@ func TestAThousandKeysEndToEnd(t *testing.T) {
 	}
 	d.want(200, "POST", adminPath+"/cards/enable", map[string]any{"ids": []string{card}})
 	d.want(200, "POST", adminPath+"/cards/delete", map[string]any{"ids": []string{card}})
+	if gone := d.want(200, "POST", adminPath+"/cards/enable", map[string]any{"ids": []string{card}}); gone.text("failed.0.code") != "card_deleted" || strings.Contains(gone.text("failed.0.message"), "供应商") {
+		t.Errorf("%s", gone.raw) // the vendor is not told to ask the vendor
+	}
 	if left := d.get(adminPath + "/apps/" + app); left.number("cards.unused") != 999 || left.number("cards.deleted") != 1 {
 		t.Errorf("%s", left.raw)
 	}

@@ -2,10 +2,12 @@ package admin
 
 import (
 	"cmp"
+	"errors"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"goldfish/license"
+	"goldfish/license/fault"
 	"goldfish/license/web"
 )
 
@@ -136,7 +138,15 @@ func (c *Console) filter(in CardFilter) (f license.CardFilter, err error) {
 	if in.BatchID != "" {
 		f.Batch, err = c.batchRow(license.System, in.BatchID)
 	}
-	return f, err
+	return f, naming("batch_id", err)
+}
+
+// naming gives err, when it is that something is not there, with the parameter that asked for it.
+func naming(field string, err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.NotFound {
+		return f.In(field)
+	}
+	return err
 }
 
 func (c *Console) listCards(call *web.Call, in *cardsIn) (out web.List[CardOut], err error) {
@@ -207,7 +217,11 @@ func (c *Console) actOnCards(call *web.Call, act license.CardAct, done string, i
 	}
 	out := CardChangeOut{Changed: changed}
 	for _, f := range failed {
-		out.Failed = append(out.Failed, CardFailedOut{f.ID, f.Fault.Code, call.Lang.Say(f.Fault.Code, f.Fault.Args)})
+		sentence := f.Fault.Code
+		if sentence == "card_deleted" { // what that says to a customer is not for the vendor
+			sentence = "card_already_deleted"
+		}
+		out.Failed = append(out.Failed, CardFailedOut{f.ID, f.Fault.Code, call.Lang.Say(sentence, f.Fault.Args)})
 	}
 	call.Say(done, map[string]any{"changed": changed, "failed": len(failed)})
 	return out, nil

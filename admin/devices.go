@@ -50,7 +50,7 @@ func (c *Console) listDevices(call *web.Call, in *devicesIn) (out web.List[Devic
 	}
 	if in.CardID != "" {
 		if f.Card, err = c.rules.IDs().In(license.NounCard, in.CardID); err != nil {
-			return out, err
+			return out, naming("card_id", err)
 		}
 	}
 	if in.Online != "" {
