@@ -16,7 +16,7 @@ const front = `<!doctype html>
 </head>
 <body>
 <h1>Goldfish 金鱼智盒</h1>
-<p>这里是卡密授权服务的客户端接口,供桌面应用调用。</p>
+<p>这里是卡密授权服务的客户端接口，供桌面应用调用。</p>
 <p lang="en">This is the client interface of a card-key licensing server. Desktop apps call it.</p>
 <p><a href="/api/openapi.json">OpenAPI</a> · <a href="/sdk/goldfish.py">Python SDK</a></p>
 </body>

@@ -39,7 +39,7 @@ type Options struct {
 	Release   string           // the program's version, in the document
 	Server    string           // where this listener usually is, in the document: http://127.0.0.1:8000
 	PerSecond int              // calls a second from one address (/64 in IPv6); 0: as many as come
-	// Fallback answers GET outside /api/ where there is no route: the console's pages.
+	// Fallback answers GET outside /api/ and /sdk/ where there is no route: the console's pages.
 	Fallback http.Handler
 }
 
@@ -112,14 +112,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) notFound(_ http.ResponseWriter, r *http.Request) {
 	c := callOf(r.Context())
-	if a.opts.Fallback != nil && r.Method == http.MethodGet && !underAPI(r.URL.Path) {
+	if a.opts.Fallback != nil && r.Method == http.MethodGet && !machines(r.URL.Path) {
 		a.opts.Fallback.ServeHTTP(c.out, r)
 		return
 	}
 	c.Fail(fault.New(fault.NotFound, "not_found_route"))
 }
 
-func underAPI(path string) bool { return path == "/api" || strings.HasPrefix(path, "/api/") }
+// machines says whether a place is for programs: one that asks there for what is not must not get a page for it.
+func machines(path string) bool {
+	return path == "/api" || strings.HasPrefix(path, "/api/") || path == "/sdk" || strings.HasPrefix(path, "/sdk/")
+}
 
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	allowHead(w.Header())

@@ -52,12 +52,12 @@ func TestFallbackStandsOutsideTheAPI(t *testing.T) {
 		w.Header().Set("Content-Security-Policy", "script-src 'nonce-x'")
 		_, _ = w.Write([]byte("page"))
 	})}, standing)
-	for _, path := range []string{"/", "/apps/1", "/apix"} {
+	for _, path := range []string{"/", "/apps/1", "/apix", "/sdks"} {
 		if r := s.call("GET", path, ""); string(r.raw) != "page" || r.Header.Get("Content-Security-Policy") != "script-src 'nonce-x'" {
 			t.Errorf("%s: %d %s", path, r.StatusCode, r.raw)
 		}
 	}
-	for _, path := range []string{"/api", "/api/", "/api/v1/nothing"} {
+	for _, path := range []string{"/api", "/api/", "/api/v1/nothing", "/sdk/", "/sdk/goldfish.pyc"} {
 		wantProblem(t, s.call("GET", path, ""), 404, "not_found_route")
 	}
 	wantProblem(t, s.call("POST", "/", "{}"), 404, "not_found_route")
