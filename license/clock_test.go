@@ -125,6 +125,17 @@ func TestSignedTimeSurvivesACrash(t *testing.T) {
 	}
 }
 
+// TestMarkOnlyRises: a call that was slow to write the time it signed takes nothing of a later one back.
+func TestMarkOnlyRises(t *testing.T) {
+	w := licensetest.New(t)
+	w.Must(w.KeepClock(w.Clock.Now()))
+	w.Must(w.KeepClock(w.Clock.Now().Add(-time.Hour)))
+	w.Clock.Advance(-11 * time.Minute)
+	if w = reopen(w); w.DB().Epoch() != 2 {
+		t.Errorf("epoch %d", w.DB().Epoch())
+	}
+}
+
 // TestSteadyClockWritesNothing: the mark is no write for every verdict.
 func TestSteadyClockWritesNothing(t *testing.T) {
 	w := licensetest.New(t)

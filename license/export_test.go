@@ -11,6 +11,11 @@ import (
 // CheckClock is the regular look at the clock.
 func (a *Authority) CheckClock() error { return a.checkClock(aheadRunning) }
 
+// KeepClock writes the mark of the highest signed time.
+func (a *Authority) KeepClock(now time.Time) error {
+	return a.keepClock(now.UnixMilli(), a.db.Epoch(), false)
+}
+
 // FlushRefusals writes the refusals that were gathered.
 func (a *Authority) FlushRefusals() error { return a.flushRefusals() }
 

@@ -40,7 +40,11 @@ func newLibrary(t *testing.T) *library {
 		l.apps = append(l.apps, w.App(nil))
 	}
 	other := w.Customer()
-	for i, n := range []int{1, 40, 7, 30, 1, 20, 3} {
+	later := func() { // what is active has ended, and all devices were silent for long
+		w.Clock.Advance(2 * time.Hour)
+		w.Must(w.SweepOffline())
+	}
+	for i, n := range []int{1, 40, 7, 30, 20, 1, 3} {
 		terms := []license.Terms{
 			{Kind: license.Permanent, Devices: 2},
 			{Kind: license.Duration, Seconds: 3600, Devices: 1},
@@ -57,11 +61,11 @@ func newLibrary(t *testing.T) *library {
 			_, job, err := w.CreateBatch(w.Owner, license.NewBatch{App: app.UUID, Count: 4000, Terms: terms})
 			w.Must(err)
 			_, _ = w.CancelJob(w.Owner, job.ID)
+			later()
+			w.Must(w.SweepExpired())
 		}
 	}
-	w.Clock.Advance(2 * time.Hour) // half of what is active has ended, and all devices were silent for long
-	w.Must(w.SweepOffline())
-	w.Must(w.SweepExpired())
+	later() // and no sweep has marked it yet
 	l.learn()
 	l.disturb()
 	l.learn()
