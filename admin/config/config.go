@@ -125,6 +125,9 @@ func Parse(args []string, out io.Writer) (*Command, error) {
 	if done {
 		return &Command{}, nil
 	}
+	if own, ok := errors.AsType[*Failure](err); ok { // a value that has a sentence of ours
+		return nil, own
+	}
 	if err != nil {
 		return nil, Fail("usage").With("error", err.Error()).Because(err)
 	}

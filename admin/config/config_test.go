@@ -105,6 +105,14 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
+// A value that has a sentence of ours is told by it alone: nothing English in the Chinese one.
+func TestWrongAddressIsToldPlainly(t *testing.T) {
+	_, err := Parse([]string{"serve", "--api-listen", "abc"}, &bytes.Buffer{})
+	if f, ok := errors.AsType[*Failure](err); !ok || f.Code != "listen_form" || f.Sentence("zh") != "监听地址“abc”无效，请写成 主机:端口，例如 127.0.0.1:8000。" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRateIsTurnedOffByTheFlagAlone(t *testing.T) {
 	if c := parse(t, "--rate", "0"); c.Serve.Rate != 0 {
 		t.Errorf("rate %v", c.Serve.Rate)
