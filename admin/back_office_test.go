@@ -187,7 +187,8 @@ func TestNoCellOfAnExportIsAFormula(t *testing.T) {
 	}
 	for i, note := range hostile {
 		cell := rows[i+1][slices.Index(rows[0], "Note")]
-		if strings.TrimPrefix(cell, "'") != note && cell != note {
+		kept := strings.TrimPrefix(note, "\u200b") // invisible characters in front are not kept
+		if strings.TrimPrefix(cell, "'") != kept && cell != kept {
 			t.Errorf("the note %q became %q", note, cell)
 		}
 	}

@@ -100,7 +100,7 @@ func (n *Announcement) fill(a *Authority, tx *store.Tx, in NewAnnouncement) erro
 	if n.Body, err = textOf(in.Body, "body", 5000, true, true); err != nil {
 		return err
 	}
-	if n.Ends = in.Ends; n.Ends != 0 && n.Ends <= tx.Now.UnixMilli() {
+	if n.Ends = in.Ends; n.Ends != 0 && (n.Ends <= tx.Now.UnixMilli() || n.Ends > tx.Now.AddDate(100, 0, 0).UnixMilli()) {
 		return fault.New(fault.Invalid, "until_past").In("expires_at")
 	}
 	if len(in.Apps) > 200 {

@@ -3,6 +3,7 @@ package license
 import (
 	"iter"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,16 +88,19 @@ func (in NewBatch) check(now time.Time) (NewBatch, error) {
 const secondsMost = 100 * 365 * 24 * 3600 // a term longer than a century is a slip
 
 func (t *Terms) check(now time.Time) error {
+	switch {
+	case t.Seconds != 0 && t.Kind != Duration:
+		return fault.New(fault.Invalid, "value_invalid").In("validity.seconds")
+	case t.Until != 0 && t.Kind != Until:
+		return fault.New(fault.Invalid, "value_invalid").In("validity.until")
+	}
 	switch t.Kind {
 	case Permanent:
-		t.Seconds, t.Until = 0, 0
 	case Duration:
-		t.Until = 0
 		if t.Seconds < 60 || t.Seconds > secondsMost {
 			return fault.New(fault.Invalid, "value_range").In("validity.seconds").With("least", 60).With("most", secondsMost)
 		}
 	case Until:
-		t.Seconds = 0
 		if t.Until <= now.UnixMilli() || t.Until > now.AddDate(100, 0, 0).UnixMilli() {
 			return fault.New(fault.Invalid, "until_past").In("validity.until")
 		}
@@ -117,7 +121,19 @@ func (t *Terms) check(now time.Time) error {
 			return fault.New(fault.Invalid, "value_pattern").In("features")
 		}
 	}
+	t.Features = once(t.Features)
 	return nil
+}
+
+// once leaves out what stands in a list before.
+func once(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // CreateBatch orders cards: the batch and the job that generates them are recorded at once, the cards are

@@ -125,6 +125,8 @@ func checkMembers(c DeviceCall) error {
 		return bad("version")
 	case !verdict.ValidPlatform(c.Platform):
 		return bad("platform")
+	case c.CardKey != "" && c.CardID != "": // one or the other: they could name two cards
+		return bad("card_key")
 	}
 	return nil
 }

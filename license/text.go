@@ -2,6 +2,7 @@ package license
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"goldfish/license/fault"
@@ -40,9 +41,12 @@ func textOf(t Text, field string, most int, required, lines bool) (Text, error) 
 	return t, nil
 }
 
-// line checks one piece of vendor-written text; most counts characters.
+// line checks one piece of vendor-written text, without the blank and invisible characters around it; most counts
+// characters.
 func line(s, field string, most int, lines bool) (string, error) {
-	s = strings.TrimSpace(s)
+	s = strings.TrimFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) && !forbiddenRune(r, lines)
+	})
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return forbiddenRune(r, lines) }) {
 		return "", fault.New(fault.Invalid, "text_invalid").In(field)
 	}
