@@ -63,6 +63,10 @@ func (a *Authority) Overview(who Actor) (*Overview, error) {
 			}
 			out.Accounts += n
 		}
+		for _, err := range licences.Scan(tx, store.Range{}) {
+			out.Connected = err == nil
+			break
+		}
 		out.Days, err = begunDays(tx, 0, 30)
 		return err
 	})
@@ -70,7 +74,6 @@ func (a *Authority) Overview(who Actor) (*Overview, error) {
 		return nil, err
 	}
 	out.HasApp, out.HasKeys = out.Apps > 0, out.Cards.Total() > 0
-	out.Connected = out.Bound > 0
 	out.Recent, err = a.RecentEvents(20, 2000, func(e *Event) bool { return e.Kind != CardRefused })
 	return out, err
 }

@@ -273,3 +273,29 @@ func TestWhatCannotBeWrittenWaits(t *testing.T) {
 		t.Errorf("watchers heard %v", heard)
 	}
 }
+
+// TestFirstStepsStayDone: once a device has connected, the guide's last step is done, also when it left again.
+func TestFirstStepsStayDone(t *testing.T) {
+	w := licensetest.New(t)
+	steps := func() string {
+		o, err := w.Overview(w.Owner)
+		w.Must(err)
+		return fmt.Sprint(o.HasApp, o.HasKeys, o.Connected)
+	}
+	if got := steps(); got != "false false false" {
+		t.Errorf("at first %s", got)
+	}
+	app := w.App(nil)
+	key := w.Keys(app, 1, licensetest.Month)[0]
+	if got := steps(); got != "true true false" {
+		t.Errorf("before any device %s", got)
+	}
+	d := w.Device(app, 1)
+	a, err := d.Activate(w.Customer(), key, nil)
+	w.Must(err)
+	_, err = w.Unbind(license.Actor{}, d.Call(unbindPath, func(c *license.DeviceCall) { c.CardID = a.CardID }))
+	w.Must(err)
+	if got := steps(); got != "true true true" {
+		t.Errorf("after a device came and went %s", got)
+	}
+}
