@@ -2120,6 +2120,7 @@ _ACTIVATE = "/api/v1/card-keys/activate"
 _VERIFY = "/api/v1/card-keys/verify"
 _HEARTBEAT = "/api/v1/devices/heartbeat"
 _UNBIND = "/api/v1/devices/unbind"
+_PRIORITIES = {"high": 0, "medium": 1, "low": 2}
 _JUDGE_SECONDS = 15.0
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _SEMVER = re.compile(
@@ -2566,9 +2567,11 @@ class Client:
         return self._judge(at_start=self._runner is None)
 
     def announcements(self) -> List[Notice]:
-        """The app's announcements that hold now, newest last. What is not signed is left out."""
+        """The app's announcements that hold now: high priority first, within one priority the oldest
+        first. What is not signed is left out."""
         self._load()
-        return [notice for notice in self._fetch(0) if notice._holds(self._now())]
+        held = [notice for notice in self._fetch(0) if notice._holds(self._now())]
+        return sorted(held, key=lambda notice: _PRIORITIES.get(notice.priority, 1))
 
     @property
     def state(self) -> State:

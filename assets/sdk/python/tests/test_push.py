@@ -143,6 +143,12 @@ class Pushing(Started):
         self.server.respond = respond
         self.assertEqual([notice.seq for notice in self.client().announcements()], [1, 2])
 
+    def test_priority_decides_the_order(self):
+        def ranked(number, priority):
+            return {"seq": number, "token": self.notice(number, data={"id": "n%d" % number, "priority": priority})}
+        self.server.announcements = [ranked(1, "low"), ranked(2, "medium"), ranked(3, "high"), ranked(4, "medium"), ranked(5, "high")]
+        self.assertEqual([notice.seq for notice in self.client().announcements()], [3, 5, 2, 4, 1])
+
     def test_an_order_stops_at_once_and_the_verdict_agrees(self):
         client = self.connected()
         self.says("stop", "card_disabled", seq=42)
