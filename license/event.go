@@ -143,7 +143,9 @@ func (a *Authority) Record(who Actor, e Event) error {
 // Follow calls fn for every event after seq, in order, until ctx ends. fn must not block for long and must
 // not change anything inside a transaction of its own caller.
 func (a *Authority) Follow(ctx context.Context, seq uint64, fn func(seq uint64, e *Event)) error {
-	return events.Follow(ctx, a.db, seq, fn)
+	return events.Follow(ctx, a.db, seq, func(seq uint64, e *Event) {
+		a.guarded("event "+e.Kind.String(), func() { fn(seq, e) })
+	})
 }
 
 // LastEvent is the sequence number of the newest event.

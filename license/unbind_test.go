@@ -1,6 +1,8 @@
 package license_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -151,5 +153,34 @@ func TestVendorsSlipsAreNotSwallowed(t *testing.T) {
 	both := d.Call(verifyPath, func(c *license.DeviceCall) { c.CardKey, c.CardID = key, got.CardID })
 	if _, err := w.Verify(license.Actor{}, both); codeOf(err) != "bad_request" {
 		t.Errorf("a card named twice: %v", err)
+	}
+}
+
+// TestAFailingHandlerHarmsNobody: EV3, for those who follow the log.
+func TestAFailingHandlerHarmsNobody(t *testing.T) {
+	w := licensetest.New(t)
+	last, err := w.LastEvent()
+	w.Must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	heard := make(chan license.EventKind, 10)
+	done := make(chan error)
+	go func() {
+		done <- w.Follow(ctx, last, func(_ uint64, e *license.Event) {
+			heard <- e.Kind
+			if e.Kind == license.AppCreated {
+				panic("a handler that fails")
+			}
+		})
+	}()
+	w.App(nil)
+	w.Keys(w.App(nil), 1, licensetest.Month)
+	for _, want := range []license.EventKind{license.AppCreated, license.AppCreated, license.BatchCreated, license.BatchReady} {
+		if got := <-heard; got != want {
+			t.Errorf("heard %v, want %v", got, want)
+		}
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
 	}
 }
