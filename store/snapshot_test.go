@@ -43,7 +43,7 @@ func TestSnapshotWhileWriting(t *testing.T) {
 		})
 	}
 	dir := t.TempDir()
-	for n := range 100 { // a copy that read past its snapshot was wrong about once in thirty
+	for n := range 100 {
 		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
 		if err := db.Snapshot(path); err != nil {
 			t.Fatal(err)

@@ -276,7 +276,7 @@ func TestRestoreOverARunningApplianceIsRefused(t *testing.T) {
 func TestBackupWhileEverythingIsBusy(t *testing.T) {
 	w := licensetest.New(t)
 	app := w.App(nil)
-	keys := w.Keys(app, 200, licensetest.Month)
+	keys := w.Keys(app, 3000, licensetest.Month)
 	who := w.Customer()
 	stop, stopped := make(chan struct{}), make(chan int)
 	go func() {
@@ -293,12 +293,12 @@ func TestBackupWhileEverythingIsBusy(t *testing.T) {
 		stopped <- n
 	}()
 	dir := t.TempDir()
-	for i := range 3 {
+	for i := range 30 {
 		path := filepath.Join(dir, fmt.Sprintf("%d.db", i))
 		r, err := Make(w.Authority, options(w), path)
 		w.Must(err)
 		// Rows that belong together are all there or none.
-		if r.Rows["licences"] != r.Rows["bindings"] || r.Rows["cards"] != 200 {
+		if r.Rows["licences"] != r.Rows["bindings"] || r.Rows["cards"] != 3000 {
 			t.Errorf("%+v", r.Rows)
 		}
 	}
