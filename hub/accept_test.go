@@ -133,6 +133,8 @@ func TestPlacesAreLimitedAndGivenBack(t *testing.T) {
 	srv := start(t, hub.Options{MaxSockets: 2}, echo)
 	first := srv.dial(t)
 	srv.dial(t)
+	// A client has its answer a moment before the hub counts the socket.
+	until(t, "both are counted", func() bool { return srv.Stats().Opened == 2 })
 	if resp, _ := srv.request(t, handshake("h", nil)); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Fatalf("status %d", resp.StatusCode)
 	}
