@@ -37,17 +37,25 @@ import (
 //	notices.announcement     index
 //	jobs                     plain
 //	marks                    plain
+//	traces                   plain
+//	traces.key               index
+//	receipts                 sealed
+//	receipts.key             index
+//	settings                 sealed
 //	events                   plain log
 var described = []store.Described{
 	rings, accounts, memberships, sessions, apps, pushes, batches, cards, cardTexts, licences, grants, bindings,
-	presences, announcements, notices, jobs, marks, events,
+	presences, announcements, notices, jobs, marks, traces, receipts, settings, events,
 }
 
 // Schema is what every Goldfish file holds. release is the program's version.
 func Schema(release string) *store.Schema {
 	return &store.Schema{
 		Magic: "goldfish", Release: release, Tables: described,
-		Migrations: []store.Migration{{Name: "the first tables", Up: func(*store.Tx) error { return nil }}},
+		Migrations: []store.Migration{
+			{Name: "the first tables", Up: func(*store.Tx) error { return nil }},
+			{Name: "traces, receipts, settings", Up: func(*store.Tx) error { return nil }}, // new tables make themselves
+		},
 	}
 }
 
@@ -152,8 +160,28 @@ var (
 		Name: "notices", Key: func(v *Notice) []byte { return pair(v.App, store.ID(v.Seq)) },
 		Indexes: []*store.Index[Notice]{noticeOf},
 	}
-	jobs   = &store.Table[Job]{Name: "jobs", Sequential: true, Key: func(v *Job) []byte { return v.ID.Key() }}
-	marks  = &store.Table[Marker]{Name: "marks", Key: func(v *Marker) []byte { return []byte(v.Name) }}
+	jobs  = &store.Table[Job]{Name: "jobs", Sequential: true, Key: func(v *Job) []byte { return v.ID.Key() }}
+	marks = &store.Table[Marker]{Name: "marks", Key: func(v *Marker) []byte { return []byte(v.Name) }}
+
+	traceByKey = &store.Index[Trace]{Name: "key", Keys: func(_ *store.Tx, v *Trace) ([][]byte, error) {
+		if v.Key == "" {
+			return nil, nil
+		}
+		return [][]byte{[]byte(v.Key)}, nil
+	}}
+	traces = &store.Table[Trace]{
+		Name: "traces", Sequential: true, Key: func(v *Trace) []byte { return v.Binding.Key() },
+		Indexes: []*store.Index[Trace]{traceByKey},
+	}
+	receiptByKey = &store.Index[Receipt]{Name: "key", Keys: func(_ *store.Tx, v *Receipt) ([][]byte, error) {
+		return [][]byte{[]byte(v.Key)}, nil
+	}}
+	receipts = &store.Table[Receipt]{
+		Name: "receipts", Sealed: true, Sequential: true, Key: func(v *Receipt) []byte { return v.ID.Key() },
+		Indexes: []*store.Index[Receipt]{receiptByKey},
+	}
+	settings = &store.Table[Setting]{Name: "settings", Sealed: true, Key: func(v *Setting) []byte { return []byte(v.Name) }}
+
 	events = &store.Log[Event]{Name: "events"}
 )
 
