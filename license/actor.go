@@ -49,7 +49,9 @@ const (
 	WriteJobs          Permission = "jobs:write"
 	ReadEvents         Permission = "events:read"
 	ReadStatus         Permission = "status:read"
-	OwnProfile         Permission = "self:read" // every signed-in account, also before its first password change
+	ReadFile           Permission = "file:read"  // the file itself, its backups, its plan
+	WriteFile          Permission = "file:write" // backups, compaction, restore
+	OwnProfile         Permission = "self:read"  // every signed-in account, also before its first password change
 	OwnLicences        Permission = "self:licences"
 )
 
@@ -58,7 +60,7 @@ var rolePermissions = map[Role][]Permission{
 	RoleOwner: {
 		OwnProfile, OwnLicences, ReadDashboard, ReadApps, WriteApps, ReadBatches, WriteBatches, ReadCards, WriteCards,
 		ExportCards, ReadDevices, ReadAnnouncements, WriteAnnouncements, ReadAccounts, ReadJobs, WriteJobs, ReadEvents,
-		ReadStatus,
+		ReadStatus, ReadFile, WriteFile,
 	},
 }
 

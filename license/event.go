@@ -43,6 +43,9 @@ const (
 	SystemBackup          EventKind = 60
 	SystemError           EventKind = 61
 	SystemStarted         EventKind = 62
+	SystemSetting         EventKind = 63
+	SystemBackupDeleted   EventKind = 64
+	SystemBackupTaken     EventKind = 65
 )
 
 var eventNames = map[EventKind]string{
@@ -58,6 +61,7 @@ var eventNames = map[EventKind]string{
 	AnnouncementPublished: "announcement.published", AnnouncementWithdrawn: "announcement.withdrawn",
 	AnnouncementChanged: "announcement.changed",
 	SystemBackup:        "system.backup", SystemError: "system.error", SystemStarted: "system.started",
+	SystemSetting: "system.setting.changed", SystemBackupDeleted: "system.backup.deleted", SystemBackupTaken: "system.backup.downloaded",
 }
 
 // String is the event's stable name on the wire.

@@ -27,7 +27,7 @@ var house = map[string]room{
 
 	"license": {
 		ours:   append([]string{"store", "store/keyring"}, leaves...),
-		theirs: []string{"github.com/Masterminds/semver/v3", "github.com/google/uuid", "golang.org/x/text"},
+		theirs: []string{"github.com/Masterminds/semver/v3", "github.com/fxamacker/cbor/v2", "github.com/google/uuid", "golang.org/x/text"},
 		tests:  []string{"github.com/anishathalye/porcupine"},
 	},
 	"license/fault":       {},
@@ -53,13 +53,13 @@ var house = map[string]room{
 		theirs: []string{"github.com/danielgtaylor/huma/v2", "github.com/go-json-experiment/json", "github.com/google/uuid"},
 		tests:  []string{"github.com/getkin/kin-openapi", "github.com/gobwas/ws"},
 	},
-	"admin/backup":  {ours: []string{"store", "store/keyring", "license", "license/fault"}},
+	"admin/backup":  {ours: []string{"store", "store/keyring", "license", "license/fault"}, theirs: []string{"github.com/klauspost/compress", "github.com/go-co-op/gocron/v2", "github.com/jonboulle/clockwork", "golang.org/x/sys"}},
 	"admin/bench":   {ours: append([]string{"license", "store", "license/licensetest"}, leaves...)},
 	"admin/config":  {theirs: []string{"github.com/alecthomas/kong", "golang.org/x/sys"}},
 	"admin/control": {theirs: []string{"golang.org/x/sys"}},
 	"admin/daemon":  {theirs: []string{"github.com/kardianos/service", "golang.org/x/sys"}},
 	"admin/jobs":    {ours: []string{"license", "license/fault", "store"}},
-	"admin/metrics": {ours: []string{"license", "store", "hub"}},
+	"admin/metrics": {ours: []string{"license", "store", "hub"}, theirs: []string{"github.com/prometheus/client_golang"}},
 }
 
 // topLevel is everything that may stand in the first folder, besides dot-files.
