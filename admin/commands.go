@@ -2,12 +2,14 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"goldfish/admin/backup"
@@ -157,24 +159,46 @@ func checkHealth(ctx context.Context, c config.Healthcheck) error {
 
 const daemonName = "goldfish"
 
-// daemonVerb works on the system service. Unless the command says otherwise its folders are the system's own.
-func daemonVerb(c config.Daemon) (string, error) {
-	data, keys := daemon.Places(daemonName)
-	key := filepath.Join(keys, "machine.key")
+// daemonUnit describes the system service. Unless the command says otherwise its folders are the system's own.
+func daemonUnit(c config.Daemon) (u daemon.Unit, key string, err error) {
+	data, keys, state := daemon.Places(daemonName)
+	key = filepath.Join(keys, "machine.key")
 	if c.DataGiven {
 		data = c.Data
 	}
 	if c.MachineKey != "" {
 		key, keys = c.MachineKey, filepath.Dir(c.MachineKey)
 	}
-	if _, err := os.Lstat(filepath.Join(data, "goldfish.db")); c.Verb == "install" && errors.Is(err, fs.ErrNotExist) {
+	if c.MachineKey != "" || c.State != "" {
+		if state, err = (config.Place{Data: data, MachineKey: key, State: c.State}).StateFolder(); err != nil {
+			return u, key, err
+		}
+	}
+	u = daemon.Unit{
+		Name: daemonName, Title: "Goldfish 金鱼智盒", About: "Card-key licensing server · 卡密授权服务器", DataDir: data, KeyDir: keys, Others: []string{state},
+		Args: append([]string{"serve", "--data", data, "--machine-key", key, "--state", state}, c.Passed()...),
+	}
+	_, lacks := os.Lstat(key)
+	if _, fresh := os.Lstat(filepath.Join(data, "goldfish.db")); lacks != nil && fresh != nil && runtime.GOOS == "linux" {
+		u.MakeKey = func() error {
+			_, err := backup.MachineKey("", key, true, rand.Reader)
+			return err
+		}
+	}
+	u.KeyStays = lacks == nil || u.MakeKey != nil
+	return u, key, nil
+}
+
+// daemonVerb works on the system service.
+func daemonVerb(c config.Daemon) (string, error) {
+	u, key, err := daemonUnit(c)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Lstat(filepath.Join(u.DataDir, "goldfish.db")); c.Verb == "install" && errors.Is(err, fs.ErrNotExist) {
 		if err := c.Beyond(true); err != nil { // it could not start
 			return "", err
 		}
-	}
-	u := daemon.Unit{
-		Name: daemonName, Title: "Goldfish 金鱼智盒", About: "Card-key licensing server · 卡密授权服务器", DataDir: data, KeyDir: keys,
-		Args: append([]string{"serve", "--data", data, "--machine-key", key}, c.Passed()...),
 	}
 	verbs := map[string]func() (daemon.Outcome, error){
 		"install": u.Install, "uninstall": u.Uninstall, "start": u.Start, "stop": u.Stop, "restart": u.Restart,
@@ -195,7 +219,7 @@ func daemonVerb(c config.Daemon) (string, error) {
 	s := out.Status
 	told := config.DaemonState(s.ID, string(s.State), s.Detail, verb, out.Changed, out.Restart)
 	if verb == "install" {
-		told += "\n" + config.Installed(data, key, c.ConsoleListen, c.APIListen)
+		told += "\n" + config.Installed(u.DataDir, key, c.ConsoleListen, c.APIListen)
 	}
 	return told, nil
 }

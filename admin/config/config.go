@@ -23,6 +23,8 @@ type Command struct {
 	Serve       Serve       `cmd:"" default:"withargs" help:"启动服务（默认命令） · start the server (the default)"`
 	Daemon      Daemon      `cmd:"" name:"service" help:"作为系统服务安装、启动、停止或移除 · install, start, stop or remove the system service"`
 	Backup      Backup      `cmd:"" help:"备份与恢复 · back up and restore"`
+	Verify      Verify      `cmd:"" help:"检查任意数据文件或备份，不作改动 · check any data file or backup, changing nothing"`
+	Compact     Compact     `cmd:"" help:"压缩数据文件，服务运行时也可以 · compact the data file, also while the service runs"`
 	Openapi     struct{}    `cmd:"" name:"openapi" help:"打印 OpenAPI 文档 · print the OpenAPI document"`
 	Version     struct{}    `cmd:"" help:"打印版本 · print the version"`
 	Healthcheck Healthcheck `cmd:"" help:"检查服务是否就绪（退出码 0 为就绪） · say whether the server is ready (exit code 0)"`
@@ -32,10 +34,12 @@ type Command struct {
 	Name string `kong:"-"`
 }
 
-// Place is where an appliance lives: its data folder, and the machine key that opens its file.
+// Place is where an appliance lives: its data folder, the machine key that opens its file, and the folder for
+// what must not be copied with the data.
 type Place struct {
 	Data       string `name:"data" env:"GOLDFISH_DATA" default:"${data}" placeholder:"DIR" help:"数据文件夹 · data folder (${default})"`
 	MachineKey string `name:"machine-key" placeholder:"FILE" help:"机器密钥文件，须在数据文件夹之外 · machine key file, outside the data folder (${key}); or $$GOLDFISH_MACHINE_KEY_FILE, $$GOLDFISH_MACHINE_KEY"`
+	State      string `name:"state" env:"GOLDFISH_STATE" placeholder:"DIR" help:"状态文件夹，须在数据文件夹之外 · state folder, outside the data folder (${state}; beside the machine key where that is named)"`
 }
 
 // Serve are the settings of a running appliance.
@@ -65,6 +69,7 @@ type Backup struct {
 	List    BackupList    `cmd:"" help:"列出数据文件夹中的备份 · list the backups in the data folder"`
 	Verify  BackupVerify  `cmd:"" help:"检查一个备份 · check a backup"`
 	Restore BackupRestore `cmd:"" help:"恢复到数据文件夹，服务须已停止 · restore into the data folder; the service must be stopped"`
+	Prune   BackupPrune   `cmd:"" help:"按备份计划清理过期的备份 · remove the backups that the backup plan no longer keeps"`
 }
 
 // BackupCreate makes a backup.
@@ -85,8 +90,21 @@ type BackupVerify struct {
 // BackupRestore puts a backup in the place of an appliance's file.
 type BackupRestore struct {
 	Place
-	File string `arg:"" help:"备份文件 · the backup"`
+	DryRun bool   `name:"dry-run" help:"只检查并报告，不恢复 · check and report only, restore nothing"`
+	File   string `arg:"" help:"备份文件 · the backup"`
 }
+
+// BackupPrune removes backups that the plan does not keep.
+type BackupPrune struct{ Place }
+
+// Verify checks any file: a data file, one that runs, a copy of one, a backup.
+type Verify struct {
+	Place
+	File string `arg:"" help:"要检查的文件 · the file to check"`
+}
+
+// Compact makes the data file as small as its contents.
+type Compact struct{ Place }
 
 // Healthcheck asks a running appliance.
 type Healthcheck struct {
@@ -116,7 +134,7 @@ func Parse(args []string, out io.Writer) (*Command, error) {
 	parser, err := kong.New(
 		c, kong.Name("goldfish"), kong.Writers(out, out), kong.Exit(func(int) { done = true }),
 		kong.Description(about),
-		kong.Vars{"data": defaultData(), "key": defaultKey()}, kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+		kong.Vars{"data": defaultData(), "key": defaultKey(), "state": defaultState()}, kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 	)
 	if err != nil {
 		return nil, err
@@ -159,15 +177,21 @@ func (c *Command) settle(ctx *kong.Context) error {
 			return err
 		}
 	}
-	b := &c.Backup
-	for _, p := range []*Place{
-		&c.Serve.Place, &c.Daemon.Place, &b.Create.Place, &b.List.Place, &b.Verify.Place, &b.Restore.Place,
-	} {
-		if err := errors.Join(absolute(&p.Data), absolute(&p.MachineKey)); err != nil {
+	for _, p := range c.places() {
+		if err := errors.Join(absolute(&p.Data), absolute(&p.MachineKey), absolute(&p.State)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// places are those of all commands.
+func (c *Command) places() []*Place {
+	b := &c.Backup
+	return []*Place{
+		&c.Serve.Place, &c.Daemon.Place, &c.Verify.Place, &c.Compact.Place,
+		&b.Create.Place, &b.List.Place, &b.Verify.Place, &b.Restore.Place, &b.Prune.Place,
+	}
 }
 
 // given says whether the flag stands on the command line itself.

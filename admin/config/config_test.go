@@ -63,6 +63,7 @@ func TestCommandNames(t *testing.T) {
 	for want, args := range map[string][]string{
 		"serve": {"serve"}, "service install": {"service", "install", "--rate", "5"}, "backup create": {"backup", "create", "--out", "x"},
 		"backup list": {"backup", "list"}, "backup verify": {"backup", "verify", "f"}, "backup restore": {"backup", "restore", "f"},
+		"backup prune": {"backup", "prune"}, "verify": {"verify", "f"}, "compact": {"compact"},
 		"openapi": {"openapi"}, "version": {"version"}, "healthcheck": {"healthcheck"},
 	} {
 		if c := parse(t, args...); c.Name != want {
@@ -94,6 +95,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"service", "explode"},
 		{"backup"},
 		{"backup", "verify"},
+		{"verify"},
 		{"serve", "--api-listen", "8000"},
 		{"serve", "--api-listen", "127.0.0.1:70000"},
 	} {
@@ -228,6 +230,47 @@ func TestKeyInsideTheDataFolderIsRefused(t *testing.T) {
 	}
 	if inside, err := lies(defaultKey(), defaultData()); err != nil || inside {
 		t.Errorf("by default: %v %v", inside, err)
+	}
+}
+
+func TestStateFolder(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("GOLDFISH_STATE", "")
+	t.Setenv("GOLDFISH_MACHINE_KEY_FILE", "")
+	data := filepath.Join(dir, "data")
+	for name, c := range map[string]struct {
+		place Place
+		want  string
+	}{
+		"by default":         {Place{Data: data}, defaultState()},
+		"named":              {Place{Data: data, MachineKey: filepath.Join(dir, "k", "key"), State: filepath.Join(dir, "s")}, filepath.Join(dir, "s")},
+		"beside a named key": {Place{Data: data, MachineKey: filepath.Join(dir, "k", "key")}, filepath.Join(dir, "k", "state")},
+	} {
+		if got, err := c.place.StateFolder(); err != nil || got != c.want {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, c.want)
+		}
+	}
+	t.Setenv("GOLDFISH_MACHINE_KEY_FILE", filepath.Join(dir, "env", "key"))
+	if got, err := (Place{Data: data}).StateFolder(); err != nil || got != filepath.Join(dir, "env", "state") {
+		t.Errorf("beside a key named by the environment: %s, %v", got, err)
+	}
+	for _, p := range []Place{
+		{Data: data, State: data},
+		{Data: data, State: filepath.Join(data, "a", "b")},
+		{Data: dir, MachineKey: filepath.Join(dir, "key")},
+	} {
+		if _, err := p.StateFolder(); code(t, err) != "state_inside" {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
+	for _, folder := range []string{defaultData(), filepath.Dir(defaultKey())} {
+		if inside, err := lies(defaultState(), folder); err != nil || inside {
+			t.Errorf("by default it lies in %s: %v", folder, err)
+		}
+	}
+	t.Setenv("GOLDFISH_STATE", "s")
+	if c := parse(t, "verify", "f"); !filepath.IsAbs(c.Verify.State) || filepath.Base(c.Verify.State) != "s" {
+		t.Errorf("from the environment: %+v", c.Verify)
 	}
 }
 

@@ -92,6 +92,11 @@ var sentences = map[string]sentence{
 		"The machine key {path} may not lie in the data folder {data}: whoever copies that folder would have the key as well.",
 	},
 
+	"state_inside": {
+		ExitFolder, "状态文件夹 {path} 不能放在数据文件夹 {data} 之内，否则无法发现数据文件被换回旧的副本；请用 --state 指定其他位置。",
+		"The state folder {path} may not lie in the data folder {data}: it could not tell that an old copy was put back; name another place with --state.",
+	},
+
 	"folder_denied": {
 		ExitFolder, "没有读写 {path} 的权限，请修正权限，或用 --data、--log-dir、--machine-key 指定其他位置。",
 		"No permission to read and write {path}; mend it, or choose another place with --data, --log-dir or --machine-key.",

@@ -47,6 +47,51 @@ func defaultKey() string {
 	return filepath.Join(dir, "goldfish", "machine.key")
 }
 
+// defaultState is the state folder where none is named: never inside a default data folder.
+func defaultState() string {
+	home, _ := os.UserHomeDir()
+	switch runtime.GOOS {
+	case "windows":
+		if home == "" || isSystemAccount() {
+			return filepath.Join(orElse(os.Getenv("ProgramData"), `C:\ProgramData`), "goldfish", "state")
+		}
+		return filepath.Join(orElse(os.Getenv("LocalAppData"), home), "Goldfish State")
+	case "darwin":
+		if os.Geteuid() == 0 {
+			home = ""
+		}
+		return filepath.Join(home, "/Library/Application Support/Goldfish/state")
+	}
+	if os.Geteuid() == 0 || home == "" {
+		return "/var/lib/goldfish-state"
+	}
+	return filepath.Join(orElse(os.Getenv("XDG_STATE_HOME"), filepath.Join(home, ".local/state")), "goldfish-server")
+}
+
+// StateFolder is where the appliance keeps what must not be copied with its data: which file was its own, and how
+// far that had come. It is the one that is named, else `state` beside a machine key that is named, else the
+// system's. One inside the data folder is refused: it would go back in time with the file that it watches.
+func (p Place) StateFolder() (string, error) {
+	dir := p.State
+	if dir == "" {
+		if key := orElse(p.MachineKey, os.Getenv("GOLDFISH_MACHINE_KEY_FILE")); key != "" {
+			dir = filepath.Join(filepath.Dir(key), "state")
+		}
+	}
+	dir = orElse(dir, defaultState())
+	if err := absolute(&dir); err != nil {
+		return "", err
+	}
+	inside, err := lies(dir, p.Data)
+	if err != nil {
+		return "", Fail("path_invalid").With("path", dir).Because(err)
+	}
+	if inside {
+		return "", Fail("state_inside").With("path", dir).With("data", p.Data)
+	}
+	return dir, nil
+}
+
 func orElse(s, other string) string {
 	if s == "" {
 		return other

@@ -41,6 +41,11 @@ type Unit struct {
 	KeyDir  string   // absolute, outside DataDir; the service owns it
 	Others  []string // more folders that the service owns, such as that of the logs; absolute
 	Program string   // absolute; empty: the running executable
+
+	// KeyStays: the machine key lies in its folder before the service starts first, so that the service need
+	// not write there. On Linux MakeKey, if there is one, puts it there when the folder is made.
+	KeyStays bool
+	MakeKey  func() error
 }
 
 // State is what a service does now.

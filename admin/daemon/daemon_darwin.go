@@ -13,9 +13,10 @@ func (u Unit) plistPath() string { return "/Library/LaunchDaemons/" + u.Name + "
 
 func (u Unit) programPlace() string { return "/usr/local/bin/" + u.Name }
 
-// Places are the folders of a service's data and of its key.
-func Places(name string) (data, key string) {
-	return "/Library/Application Support/" + name + "/data", "/Library/Application Support/" + name + "/key"
+// Places are the folders of a service's data, of its key and of its state.
+func Places(name string) (data, key, state string) {
+	root := "/Library/Application Support/" + name
+	return root + "/data", root + "/key", root + "/state"
 }
 
 func inSystemFolder(program string) bool { return within(program, "/usr") || within(program, "/opt") }

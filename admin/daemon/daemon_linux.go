@@ -21,8 +21,10 @@ func (u Unit) unitPath() string { return "/etc/systemd/system/" + u.id() }
 
 func (u Unit) programPlace() string { return "/usr/local/bin/" + u.Name }
 
-// Places are the folders of a service's data and of its key.
-func Places(name string) (data, key string) { return stateRoot + "/" + name, "/etc/" + name }
+// Places are the folders of a service's data, of its key and of its state.
+func Places(name string) (data, key, state string) {
+	return stateRoot + "/" + name, "/etc/" + name, stateRoot + "/" + name + "-state"
+}
 
 // inSystemFolder tells whether the service could run a program where it is: the
 // unit hides home folders and the temporary one.
@@ -95,6 +97,11 @@ func (u Unit) register(was Status) (bool, error) {
 			return false, err
 		}
 	}
+	if u.MakeKey != nil {
+		if err := u.MakeKey(); err != nil {
+			return false, err
+		}
+	}
 	text := u.systemdUnit()
 	s, err := handle(u.config(service.KeyValue{"SystemdScript": text}))
 	if err != nil {
@@ -122,7 +129,7 @@ func (u Unit) ensureAccount() error {
 	if _, err := user.Lookup(u.Name); err == nil {
 		return nil
 	}
-	home, _ := Places(u.Name)
+	home, _, _ := Places(u.Name)
 	err := run("useradd", "--system", "--user-group", "--home-dir", home, "--no-create-home", "--shell", "/usr/sbin/nologin", u.Name)
 	if errors.Is(err, exec.ErrNotFound) {
 		cmd := exec.Command("systemd-sysusers", "-")
@@ -153,8 +160,8 @@ func (u Unit) own(dir string) error {
 	if err != nil {
 		return err
 	}
-	owner := int(info.Sys().(*syscall.Stat_t).Uid)
-	if len(names) > 0 && owner != uid && filepath.Base(dir) != u.Name {
+	owner, name := int(info.Sys().(*syscall.Stat_t).Uid), filepath.Base(dir)
+	if len(names) > 0 && owner != uid && name != u.Name && !strings.HasPrefix(name, u.Name+"-") {
 		return fmt.Errorf("%w: %s", ErrForeign, dir)
 	}
 	return errors.Join(os.Chown(dir, uid, gid), os.Chmod(dir, 0o700))

@@ -16,13 +16,13 @@ func sample() Unit {
 	return Unit{
 		Name: "goldfish", Title: "Goldfish licensing server", About: "Card keys and licences for your apps.",
 		Args: []string{"serve", "--data", "/var/lib/goldfish", "--key", "/etc/goldfish/machine.key"}, Program: "/usr/local/bin/goldfish",
-		DataDir: "/var/lib/goldfish", KeyDir: "/etc/goldfish",
+		DataDir: "/var/lib/goldfish", KeyDir: "/etc/goldfish", Others: []string{"/var/lib/goldfish-state"}, KeyStays: true,
 	}
 }
 
 func TestUnitText(t *testing.T) {
 	elsewhere := sample()
-	elsewhere.Title = "100% Goldfish"
+	elsewhere.Title, elsewhere.KeyStays = "100% Goldfish", false
 	elsewhere.DataDir = `/srv/my "gold" fish`
 	elsewhere.Others = []string{"/var/log/goldfish/", elsewhere.DataDir + "/logs", "/var/lib/goldfish logs"}
 	elsewhere.Program = "/opt/gold fish/$bin/goldfish"
@@ -118,11 +118,15 @@ func TestCopyProgram(t *testing.T) {
 }
 
 func TestPlacesAreApart(t *testing.T) {
-	data, key := Places("goldfish")
-	if !filepath.IsAbs(data) || !filepath.IsAbs(key) || within(key, data) || within(data, key) {
-		t.Fatalf("data %q, key %q", data, key)
-	}
-	if !strings.Contains(data, "goldfish") || !strings.Contains(key, "goldfish") {
-		t.Fatalf("data %q, key %q", data, key)
+	data, key, state := Places("goldfish")
+	for _, dir := range []string{data, key, state} {
+		if !filepath.IsAbs(dir) || !strings.Contains(dir, "goldfish") {
+			t.Errorf("%q", dir)
+		}
+		for _, other := range []string{data, key, state} {
+			if dir != other && within(dir, other) {
+				t.Errorf("%q lies in %q", dir, other)
+			}
+		}
 	}
 }

@@ -38,10 +38,10 @@ func (u Unit) programPlace() string {
 	return filepath.Join(folder(windows.FOLDERID_ProgramFiles, `C:\Program Files`), u.Name, u.Name+".exe")
 }
 
-// Places are the folders of a service's data and of its key.
-func Places(name string) (data, key string) {
+// Places are the folders of a service's data, of its key and of its state.
+func Places(name string) (data, key, state string) {
 	root := filepath.Join(folder(windows.FOLDERID_ProgramData, `C:\ProgramData`), name)
-	return filepath.Join(root, "data"), filepath.Join(root, "key")
+	return filepath.Join(root, "data"), filepath.Join(root, "key"), filepath.Join(root, "state")
 }
 
 func folder(id *windows.KNOWNFOLDERID, usual string) string {

@@ -1,6 +1,9 @@
 package daemon
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // stateRoot is where systemd makes and owns a service's data folder itself.
 const stateRoot = "/var/lib"
@@ -39,9 +42,10 @@ func (u Unit) systemdUnit() string {
 	line("")
 	line("# What it may write to. The machine key is not in the folder that people copy.")
 	for _, dir := range u.folders() {
-		if state, ok := strings.CutPrefix(dir, stateRoot+"/"); ok {
+		switch state, ok := strings.CutPrefix(dir, stateRoot+"/"); {
+		case ok:
 			line("StateDirectory=", quoted(state))
-		} else {
+		case dir != filepath.Clean(u.KeyDir) || !u.KeyStays:
 			line("ReadWritePaths=", quoted(dir))
 		}
 	}
