@@ -22,5 +22,16 @@ func (db *DB) PutRaw(bucket string, key, raw []byte) error {
 	})
 }
 
+// Remove takes a stored value away past every check.
+func (db *DB) Remove(bucket string, key []byte) error {
+	return db.Update(func(tx *Tx) error {
+		_ = tx.change()
+		return tx.bucket(bucket).Delete(key)
+	})
+}
+
+// Frame is a plain value as it would lie under a key.
+func (db *DB) Frame(bucket string, key, payload []byte) []byte { return framed(bucket, key, payload) }
+
 // Break has the file behave as after a failed last sync.
 func (db *DB) Break() { db.broken.Store(true) }

@@ -14,6 +14,7 @@ type Described interface {
 	Describe() []string
 	buckets() []string
 	check(tx *Tx, report func(error)) (rows int)
+	scrubs() []scrubbed
 }
 
 // Index finds rows by something else than their key. Keys derives all entries of a row from the row alone

@@ -23,6 +23,10 @@ type Tx struct {
 	after    []func()
 	counts   map[string]int64
 	touched  []uint32
+
+	// Of a check: what is told of each value, and the tables that could not be judged.
+	read     func(k, v []byte)
+	unjudged map[string]bool
 }
 
 // After has fn run when the commit has succeeded, before the caller is answered, in the order of the log. It
