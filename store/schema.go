@@ -128,8 +128,12 @@ func (db *DB) load() error {
 		}
 		return err
 	})
-	if err != nil || int(version) == len(db.opts.Schema.Migrations) {
+	if err != nil {
 		return err
+	}
+	unsettled := db.settle() // a disk that takes nothing can still be read; the first change tries again
+	if unsettled != nil || int(version) == len(db.opts.Schema.Migrations) {
+		return db.later(unsettled, int(version))
 	}
 	return db.migrate(int(version))
 }
@@ -249,19 +253,22 @@ func (db *DB) steps(from int) (err error) {
 // NextEpoch raises the epoch by one, for good: after a restore, on another machine, or when the clock fell
 // back. Ids given out from then on carry it.
 func (db *DB) NextEpoch() (uint16, error) {
-	return Write(db, func(tx *Tx) (uint16, error) {
-		v, err := tx.meta("epoch", 2)
-		if err != nil {
-			return 0, err
-		}
-		next := binary.BigEndian.Uint16(v) + 1
-		if next == 0 {
-			return 0, errors.New("store: the file has used up its epochs")
-		}
-		if err := tx.change(); err != nil {
-			return 0, err
-		}
-		tx.After(func() { db.epoch.Store(uint32(next)) })
-		return next, tx.putMeta("epoch", binary.BigEndian.AppendUint16(nil, next))
-	})
+	return Write(db, func(tx *Tx) (uint16, error) { return tx.NextEpoch() })
+}
+
+// NextEpoch is the same as a part of a greater change. Epoch still gives the old one until the commit.
+func (tx *Tx) NextEpoch() (uint16, error) {
+	v, err := tx.meta("epoch", 2)
+	if err != nil {
+		return 0, err
+	}
+	next := binary.BigEndian.Uint16(v) + 1
+	if next == 0 {
+		return 0, errors.New("store: the file has used up its epochs")
+	}
+	if err := tx.change(); err != nil {
+		return 0, err
+	}
+	tx.After(func() { tx.db.epoch.Store(uint32(next)) })
+	return next, tx.putMeta("epoch", binary.BigEndian.AppendUint16(nil, next))
 }
