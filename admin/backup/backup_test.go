@@ -320,7 +320,7 @@ func TestTheControlLineMakesBackups(t *testing.T) {
 	w.Must(err)
 	second, err := Order(t.Context(), line)
 	w.Must(err)
-	if filepath.Base(first.Path) != "goldfish-20260601T120000Z.db" || filepath.Base(second.Path) != "goldfish-20260601T120000Z-2.db" {
+	if filepath.Base(first.Path) != "goldfish-20260601T120000Z.db.zst" || filepath.Base(second.Path) != "goldfish-20260601T120000Z-2.db.zst" {
 		t.Errorf("%s, %s", first.Path, second.Path)
 	}
 	to := filepath.Join(t.TempDir(), "elsewhere", "mine.db")
@@ -329,9 +329,9 @@ func TestTheControlLineMakesBackups(t *testing.T) {
 	if _, err := Verify(to, options(w)); err != nil || moved.Path != to {
 		t.Errorf("%v %+v", err, moved)
 	}
-	only(t, dir, "goldfish-20260601T120000Z.db", "goldfish-20260601T120000Z.db.sha256")
+	only(t, dir, "goldfish-20260601T120000Z.db.zst", "goldfish-20260601T120000Z.db.zst.sha256")
 	list, err := List(dir)
-	if err != nil || len(list) != 1 || list[0].Path != first.Path || !list[0].Summed || list[0].Bytes != first.Bytes {
+	if err != nil || len(list) != 1 || list[0].Path != first.Path || !list[0].Summed || !list[0].Compressed || list[0].Bytes != first.Bytes {
 		t.Errorf("%v %+v", err, list)
 	}
 	if _, err := Move(first, to); code(err) != "backup_exists" {
@@ -375,8 +375,8 @@ func TestTarget(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Date(2026, 11, 23, 15, 4, 5, 0, time.UTC)
 	for out, want := range map[string]string{
-		dir:                             filepath.Join(dir, "goldfish-20261123T150405Z.db"),
-		filepath.Join(dir, "new") + "/": filepath.Join(dir, "new", "goldfish-20261123T150405Z.db"),
+		dir:                             filepath.Join(dir, "goldfish-20261123T150405Z.db.zst"),
+		filepath.Join(dir, "new") + "/": filepath.Join(dir, "new", "goldfish-20261123T150405Z.db.zst"),
 		filepath.Join(dir, "mine.db"):   filepath.Join(dir, "mine.db"),
 	} {
 		if got := Target(out, now); got != want {

@@ -241,7 +241,7 @@ func TestTheProgramBacksUpWhatIsStopped(t *testing.T) {
 	end(os.Kill) // its socket stays behind
 	dir := t.TempDir()
 	a.do(0, dir, "backup", "create", "--out", dir)
-	found, err := filepath.Glob(filepath.Join(dir, "goldfish-*.db"))
+	found, err := filepath.Glob(filepath.Join(dir, "goldfish-*.db.zst"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v %v", found, err)
 	}

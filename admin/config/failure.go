@@ -119,6 +119,15 @@ var sentences = map[string]sentence{
 		ExitBackup, "备份 {path} 没有通过检查（{faults} 处错误），请换用另一个备份。",
 		"The backup {path} did not pass its check ({faults} faults); use another one.",
 	},
+	"backup_implausible": {
+		ExitBackup, "备份 {path} 的压缩数据没有说明长度，或所说的长度不可信，未作解压；请换用另一个备份。",
+		"The compressed backup {path} says nothing believable of its length and was not unpacked; use another one.",
+	},
+	"backup_unreadable": {
+		ExitBackup, "备份 {path} 的压缩数据已损坏，请换用另一个备份。",
+		"The compressed data of the backup {path} is damaged; use another one.",
+	},
+	"backup_stopped": {ExitBackup, "服务正在停止，备份没有完成。", "The server is stopping; the backup was not made."},
 	"backup_running": {ExitBackup, "已有一个备份正在进行，请稍后再试。", "A backup is being made already; try again later."},
 	"backup_running_appliance": {
 		ExitBackup, "服务正在使用 {path}，恢复之前请先停止它（goldfish service stop）。",
