@@ -12,6 +12,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -20,7 +21,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	bolt "go.etcd.io/bbolt"
 )
 
 // What can be wrong with a file at Open, and with a call later. Each is compared with errors.Is.
@@ -34,7 +34,11 @@ var (
 	ErrNotOurs   = errors.New("store: not a file of this program")
 	ErrTruncated = errors.New("store: the file is shorter than it says")
 	ErrNewer     = errors.New("store: the file was written by a newer version")
+	ErrOlder     = errors.New("store: the file must be migrated, and was opened for reading only")
 	ErrReadOnly  = errors.New("store: a read transaction cannot change anything")
+	// ErrOlderState comes beside ErrDamaged or ErrTruncated when the state before the last commit is whole:
+	// Salvage makes a file of it.
+	ErrOlderState = errors.New("store: the state before the last commit is whole")
 	// ErrBroken: the disk failed at the last step of a commit. Whether that change is kept shows when the
 	// file is opened again; until then it is read only.
 	ErrBroken = errors.New("store: the disk failed and the file must be opened anew")
@@ -83,18 +87,29 @@ type Options struct {
 	Log        *slog.Logger
 	CacheBytes int64
 	MustExist  bool // refuse to make a new file
+	// ReadOnly opens a file without changing a byte of it, together with other readers. Nothing can be written
+	// (ErrReadOnly), and an older schema is ErrOlder.
+	ReadOnly bool
+	// Window is how long a plain copy of the running file may take and still be good: 0 for a minute, and in
+	// any case three times as long as 50 MB/s would need. Below 0 nothing is kept for copies.
+	Window time.Duration
+
+	mapBytes int // the first map's size, for tests
 }
 
 // DB is one open file. It is safe for concurrent use.
 type DB struct {
-	bolt   *bolt.DB
-	file   *os.File // bbolt's own, for reading past the map
+	body   atomic.Pointer[body]
 	path   string
 	opts   Options
+	clean  bool
 	sealer atomic.Pointer[Sealer]
 	cache  *rowCache
 	epoch  atomic.Uint32
 	uuid   uuid.UUID
+
+	foundVersion uint32
+	foundRelease string
 
 	queue   chan *op
 	stop    chan struct{}
@@ -102,11 +117,8 @@ type DB struct {
 	closing sync.RWMutex // held for reading while an op is handed in, so that none is lost at Close
 	closed  bool
 	broken  atomic.Bool
-
-	// Readers hold no lock, so that a View inside a View cannot lock up with a Close between the two.
-	shut    atomic.Bool
-	readers atomic.Int64
-	idle    chan struct{} // the last reader has left since shut
+	settled atomic.Bool // what Open found is on the disk for certain
+	shut    atomic.Bool // no reader may begin any more
 
 	bellMu sync.Mutex
 	bell   chan struct{}
@@ -121,33 +133,45 @@ type Stats struct {
 
 // Open opens the file at path, making it first where there is none (unless MustExist). A file that is
 // locked, not ours, newer or truncated is refused with an error that wraps one of the Err values above and
-// is left as it was.
+// is left as it was. Of a file that was not closed, because its process ended or because it is a copy of a
+// running one, every page is looked at first.
 func Open(path string, opts Options) (*DB, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	half, err := prepare(path, &opts)
+	db, err := open(path, opts)
+	if errors.Is(err, ErrTruncated) || errors.Is(err, ErrDamaged) {
+		if salvageable(path) {
+			err = fmt.Errorf("%w: %w", err, ErrOlderState)
+		}
+	}
+	return db, err
+}
+
+func open(path string, opts Options) (*DB, error) {
+	seen, err := prepare(path, &opts)
 	if err != nil {
 		return nil, err
 	}
-	bdb, file, err := openBolt(path)
-	if err != nil {
-		return nil, err
-	}
-	if half {
+	if seen.half {
 		opts.Log.Warn("one of the file's two first pages is damaged: the last change before a crash may be missing", "path", path)
 	}
+	b, err := openBody(path, &opts)
+	if err != nil {
+		return nil, err
+	}
 	db := &DB{
-		bolt: bdb, file: file, path: path, opts: opts, bell: make(chan struct{}), idle: make(chan struct{}, 1),
+		path: path, opts: opts, clean: seen.clean, bell: make(chan struct{}),
 		queue: make(chan *op, 4096), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	db.body.Store(b)
 	if err := db.load(); err != nil {
-		_ = bdb.Close()
+		_ = b.bolt.Close()
 		return nil, err
 	}
 	if opts.CacheBytes > 0 {
 		if db.cache, err = newRowCache(opts.CacheBytes); err != nil {
-			_ = bdb.Close()
+			_ = b.bolt.Close()
 			return nil, err
 		}
 	}
@@ -156,16 +180,16 @@ func Open(path string, opts Options) (*DB, error) {
 }
 
 // prepare makes a new file where none is, and otherwise looks at the file before bbolt may map it.
-func prepare(path string, opts *Options) (half bool, err error) {
+func prepare(path string, opts *Options) (look, error) {
 	if err := opts.Schema.valid(); err != nil {
-		return false, err
+		return look{}, err
 	}
-	_, err = os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) && !opts.MustExist {
+	_, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) && !opts.MustExist && !opts.ReadOnly {
 		err = create(path, opts)
 	}
 	if err != nil {
-		return false, err
+		return look{}, err
 	}
 	return inspect(path)
 }
@@ -183,14 +207,14 @@ func (db *DB) Close() error {
 	close(db.stop)
 	<-db.stopped
 	db.shut.Store(true)
+	b := db.body.Load()
+	close(b.lock().open)
 	db.ring() // followers that wait see the end
-	for db.readers.Load() != 0 {
-		<-db.idle
-	}
+	b.drained(nil)
 	if db.cache != nil {
 		db.cache.close() // ristretto panics if a reader still fills it
 	}
-	return db.bolt.Close()
+	return b.close(db.opts.Log, db.path, !db.opts.ReadOnly && !db.broken.Load())
 }
 
 // Closed says whether Close was called.
@@ -200,27 +224,12 @@ func (db *DB) Closed() bool {
 	return db.closed
 }
 
-// enter counts a reader in, unless the file is closing; leave counts it out.
-func (db *DB) enter() bool {
-	db.readers.Add(1)
-	if db.shut.Load() {
-		db.leave()
-		return false
-	}
-	return true
-}
-
-func (db *DB) leave() {
-	if db.readers.Add(-1) == 0 && db.shut.Load() {
-		select {
-		case db.idle <- struct{}{}:
-		default:
-		}
-	}
-}
-
 // Path is where the file lies.
 func (db *DB) Path() string { return db.path }
+
+// Clean says whether the file was closed in order before it was opened. It was not after a crash, and neither
+// is a copy of a running file.
+func (db *DB) Clean() bool { return db.clean }
 
 // UUID is the appliance's own, made with the file and kept for good.
 func (db *DB) UUID() uuid.UUID { return db.uuid }

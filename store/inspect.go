@@ -2,11 +2,14 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"os"
+	"slices"
+	"time"
 )
 
 // The layout of bbolt's two meta pages (format version 2): 16 bytes of page header (id, flags, count,
@@ -19,50 +22,110 @@ const (
 	metaLength   = 64
 	leastPage    = 1 << 10
 	mostPage     = 1 << 16
+	metaFlag     = 0x04
 	freelistFlag = 0x10
+
+	lockPatience = time.Second
+	lockPause    = 50 * time.Millisecond
 )
 
 // meta is what a meta page says.
 type meta struct {
 	pageSize             uint32
 	root, freelist, size uint64 // pages
+	sequence             uint64 // of the root, which uses none
 	txid                 uint64
 }
 
+// noFreelist stands for the freelist's page where there is none: the file was not closed, or is a copy of one
+// that was open.
+const noFreelist = 1<<64 - 1
+
+// look is what inspect saw.
+type look struct {
+	half  bool // one of the two meta pages is damaged
+	clean bool // the file was closed: its list of free pages lies in it
+}
+
 // inspect looks at a file before it is mapped: reading a mapped file past its end kills the process, and
-// bbolt panics at a freelist that is none, some of it in goroutines of its own. It opens the file for reading
-// only and takes no lock: a running owner never makes the file shorter than its meta page says, but it may
-// reuse a page that is being looked at. half: one of the two meta pages is damaged.
-func inspect(path string) (half bool, err error) {
-	info, err := os.Stat(path) // before opening: a named pipe would wait for its other end
+// bbolt panics at pages that make no sense, some of it in goroutines of its own. It opens the file for reading
+// only. A file that was closed is looked at in its first pages alone and without a lock: a running owner never
+// makes the file shorter than its meta page says, but it may reuse a page that is being looked at. Of one that
+// was not closed bbolt reads every page while it opens it, so all of them are checked first, and its owner, if
+// it has one, is found by the lock.
+func inspect(path string) (look, error) {
+	f, err := openRegular(path)
 	if err != nil {
-		return false, err
-	}
-	if !info.Mode().IsRegular() {
-		return false, fmt.Errorf("%w: %s is not a regular file", ErrNotOurs, path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
+		return look{}, err
 	}
 	defer f.Close()
-	m, intact := newestMeta(f)
-	if intact == 0 {
-		return false, fmt.Errorf("%w: %s", beginning(f, info.Size()), path)
+	m, l, err := judge(path, f)
+	if err != nil || l.clean {
+		return l, err
 	}
-	if need := int64(m.size) * int64(m.pageSize); m.size > 1<<40 || info.Size() < need {
-		return false, fmt.Errorf("%w: %s has %d bytes of %d", ErrTruncated, path, info.Size(), need)
+	if err := lockShared(path, f); err != nil {
+		return l, err
 	}
-	if m.freelist == 1<<64-1 { // ours always have one; bbolt would write it out at once, whoever's the file is
-		return false, fmt.Errorf("%w: %s", ErrNotOurs, path)
+	defer releaseShared(f)
+	if m, l, err = judge(path, f); err != nil || l.clean { // its owner may have closed it just now
+		return l, err
 	}
-	if !m.rootFits(f) || !m.freelistFits(f) {
-		if now, _ := newestMeta(f); now != m {
-			return false, fmt.Errorf("%w: %s", ErrLocked, path)
+	if err := m.whole(f, nil); err != nil {
+		return l, fmt.Errorf("%w: %s", err, path)
+	}
+	return l, nil
+}
+
+// openRegular opens a file for reading.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path) // before opening: a named pipe would wait for its other end
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is not a regular file", ErrNotOurs, path)
+	}
+	return os.Open(path)
+}
+
+// judge looks at the file's first pages.
+func judge(path string, f *os.File) (m meta, l look, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return m, l, err
+	}
+	states := metas(f)
+	if len(states) == 0 {
+		return m, l, fmt.Errorf("%w: %s", beginning(f, info.Size()), path)
+	}
+	m = states[0]
+	l = look{half: len(states) == 1, clean: m.freelist != noFreelist}
+	if !m.fits(info.Size()) {
+		return m, l, fmt.Errorf("%w: %s has %d bytes of %d", ErrTruncated, path, info.Size(), m.bytes())
+	}
+	if !m.rootFits(f) || (l.clean && !m.freelistFits(f)) {
+		if now := metas(f); len(now) == 0 || now[0] != m {
+			return m, l, fmt.Errorf("%w: %s", ErrLocked, path)
 		}
-		return false, fmt.Errorf("%w: %s: its first pages make no sense", ErrDamaged, path)
+		return m, l, fmt.Errorf("%w: %s: its first pages make no sense", ErrDamaged, path)
 	}
-	return intact == 1, nil
+	return m, l, nil
+}
+
+// lockShared waits for a moment if another process has the file open: it may be about to end.
+func lockShared(path string, f *os.File) error {
+	for began := time.Now(); ; time.Sleep(lockPause) {
+		ok, err := tryShared(f)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return nil
+		}
+		if time.Since(began) > lockPatience {
+			return fmt.Errorf("%w: %s", ErrLocked, path)
+		}
+	}
 }
 
 // beginning judges a file without an intact meta page: empty or cut off in its first page, a bbolt file
@@ -81,23 +144,28 @@ func beginning(f io.ReaderAt, size int64) error {
 	return ErrDamaged
 }
 
-// newestMeta gives the newer of the intact meta pages, and how many are.
-func newestMeta(f io.ReaderAt) (newest meta, intact int) {
+// metas gives the intact meta pages, the newest first. Each is the root of one state of the file; the second
+// is the state before the last commit, whose pages are not yet used anew.
+func metas(f io.ReaderAt) []meta {
+	var found []meta
 	try := func(offset int64) {
 		m, ok := readMeta(f, offset)
-		if !ok || (offset > 0 && int64(m.pageSize) != offset) {
-			return
-		}
-		if intact++; intact == 1 || m.txid > newest.txid {
-			newest = m
+		if ok && (offset == 0 || int64(m.pageSize) == offset) {
+			found = append(found, m)
 		}
 	}
 	try(0)
 	for size := int64(leastPage); size <= mostPage; size <<= 1 {
 		try(size)
 	}
-	return newest, intact
+	slices.SortStableFunc(found, func(a, b meta) int { return cmp.Compare(b.txid, a.txid) })
+	return found
 }
+
+// bytes is how long a file with this state is at least.
+func (m meta) bytes() int64 { return int64(m.size) * int64(m.pageSize) }
+
+func (m meta) fits(size int64) bool { return m.size > 2 && m.size <= 1<<40 && m.bytes() <= size }
 
 func readMeta(f io.ReaderAt, offset int64) (m meta, ok bool) {
 	var b [metaLength]byte
@@ -108,7 +176,8 @@ func readMeta(f io.ReaderAt, offset int64) (m meta, ok bool) {
 	_, _ = sum.Write(b[:56])
 	le := binary.LittleEndian
 	m = meta{
-		pageSize: le.Uint32(b[8:]), root: le.Uint64(b[16:]), freelist: le.Uint64(b[32:]), size: le.Uint64(b[40:]), txid: le.Uint64(b[48:]),
+		pageSize: le.Uint32(b[8:]), root: le.Uint64(b[16:]), sequence: le.Uint64(b[24:]),
+		freelist: le.Uint64(b[32:]), size: le.Uint64(b[40:]), txid: le.Uint64(b[48:]),
 	}
 	ok = le.Uint32(b[0:]) == boltMagic && le.Uint32(b[4:]) == boltVersion && le.Uint64(b[56:]) == sum.Sum64()
 	return m, ok && m.pageSize >= leastPage && m.pageSize <= mostPage && m.pageSize&(m.pageSize-1) == 0

@@ -26,10 +26,14 @@ const (
 )
 
 // openBolt opens a file that inspect has passed, and writes nothing to it. bbolt's statistics are off: readers
-// queue for their lock, and a cached read takes a quarter less time without.
-func openBolt(path string) (bdb *bolt.DB, f *os.File, err error) {
-	o := &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoStatistics: true}
-	if runtime.GOOS != "windows" {
+// queue for their lock, and a cached read takes a quarter less time without. The list of free pages is not
+// written by the commits: it would be as long as what is kept for copies.
+func openBolt(path string, opts *Options) (bdb *bolt.DB, f *os.File, err error) {
+	o := &bolt.Options{
+		Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoStatistics: true, NoFreelistSync: true,
+		ReadOnly: opts.ReadOnly, InitialMmapSize: opts.mapBytes,
+	}
+	if o.InitialMmapSize == 0 && runtime.GOOS != "windows" && !opts.ReadOnly {
 		o.InitialMmapSize = mapBytes
 	}
 	if bdb, f, err = mapped(path, o); errors.Is(err, syscall.ENOMEM) {
@@ -39,13 +43,26 @@ func openBolt(path string) (bdb *bolt.DB, f *os.File, err error) {
 	switch {
 	case err == nil:
 		bdb.AllocSize = growBytes
-		return bdb, f, nil
+		return bdb, f, stillAt(path, bdb, f)
 	case errors.Is(err, berrors.ErrTimeout):
 		err = fmt.Errorf("%w: %s", ErrLocked, path)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
 		err = fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 	}
 	return nil, nil, err
+}
+
+// stillAt closes a file that lost its name while its lock was waited for: its owner has compacted it, and owns
+// the file that has the name now.
+func stillAt(path string, bdb *bolt.DB, f *os.File) error {
+	is, err := f.Stat()
+	if err == nil {
+		var now os.FileInfo
+		if now, err = os.Stat(path); err == nil && os.SameFile(is, now) {
+			return nil
+		}
+	}
+	return errors.Join(fmt.Errorf("%w: %s", ErrLocked, path), err, bdb.Close())
 }
 
 // mapped is bolt.Open, except that it makes no file, that it gives the open file too, which is bbolt's to

@@ -48,6 +48,7 @@ func TestOneProcessAtATime(t *testing.T) {
 		}
 		unchanged(t, db.Path(), before)
 		_ = db.Close()
+		before = content(t, db.Path())
 	}
 }
 

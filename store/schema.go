@@ -131,18 +131,28 @@ func (db *DB) load() error {
 	if err != nil {
 		return err
 	}
-	unsettled := db.settle() // a disk that takes nothing can still be read; the first change tries again
-	if unsettled != nil || int(version) == len(db.opts.Schema.Migrations) {
-		return db.later(unsettled, int(version))
+	unsettled := db.settle()
+	if int(version) != len(db.opts.Schema.Migrations) {
+		if db.opts.ReadOnly {
+			return fmt.Errorf("%w: %s", ErrOlder, db.path)
+		}
+		if unsettled != nil {
+			return unsettled
+		}
+		return db.migrate(int(version))
 	}
-	return db.migrate(int(version))
+	if unsettled != nil { // a disk that takes nothing can still be read; the first change tries again
+		db.opts.Log.Warn("the file can be read but not written for now", "path", db.path, "err", unsettled)
+	}
+	return nil
 }
 
 // reading runs fn in a read transaction before the file is given out.
 func (db *DB) reading(fn func(*Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer db.caught(&err)
-	return db.bolt.View(func(btx *bolt.Tx) error { return fn(&Tx{db: db, bolt: btx}) })
+	b := db.body.Load()
+	return b.bolt.View(func(btx *bolt.Tx) error { return fn(&Tx{db: db, body: b, bolt: btx}) })
 }
 
 // identity reads who the file is, into db, and its schema's version.
@@ -158,10 +168,11 @@ func (tx *Tx) identity() (version uint32, err error) {
 	if err != nil {
 		return 0, err
 	}
+	release, _ := tx.meta("release", 0)
 	if version = binary.BigEndian.Uint32(v); uint64(version) > uint64(len(db.opts.Schema.Migrations)) {
-		release, _ := tx.meta("release", 0)
 		return 0, &NewerError{Path: db.path, Release: string(release)}
 	}
+	db.foundVersion, db.foundRelease = version, string(release)
 	id, err := tx.meta("uuid", 16)
 	if err != nil {
 		return 0, err
@@ -174,6 +185,10 @@ func (tx *Tx) identity() (version uint32, err error) {
 	db.epoch.Store(uint32(binary.BigEndian.Uint16(e)))
 	return version, nil
 }
+
+// Found is the schema's version that the file had when it was opened, before it was brought up to date, and the
+// release of the program that had done that before.
+func (db *DB) Found() (version int, release string) { return int(db.foundVersion), db.foundRelease }
 
 // hasBuckets finds a table that was added to the schema without a migration, before a call runs into it.
 func (tx *Tx) hasBuckets(s *Schema) error {
@@ -213,7 +228,7 @@ func (db *DB) backup() (path string, err error) {
 	name := fmt.Sprintf("%s.before-v%d", db.path, len(db.opts.Schema.Migrations))
 	path = name
 	for n := 2; ; n++ {
-		if err = db.compact(path); !errors.Is(err, os.ErrExist) {
+		if err = db.body.Load().snapshot(path); !errors.Is(err, os.ErrExist) {
 			return path, err
 		}
 		path = fmt.Sprintf("%s-%d", name, n)
@@ -226,8 +241,9 @@ func (db *DB) steps(from int) (err error) {
 			err = fmt.Errorf("store: a migration panicked: %v", p)
 		}
 	}()
-	return db.bolt.Update(func(btx *bolt.Tx) error {
-		tx := &Tx{db: db, bolt: btx, Now: db.opts.Clock(), writable: true}
+	b := db.body.Load()
+	return b.bolt.Update(func(btx *bolt.Tx) error {
+		tx := &Tx{db: db, body: b, bolt: btx, Now: db.opts.Clock(), writable: true}
 		if err := tx.ensureBuckets(db.opts.Schema); err != nil {
 			return err
 		}

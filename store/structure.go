@@ -19,29 +19,66 @@ const (
 	deepest       = 64
 )
 
-// structure checks bbolt's pages as of one transaction. bbolt's own check must not run beside a writer, and a
-// wild page number takes the process down with it; this one reads the file instead of the map.
+// structure checks bbolt's pages as of one state of the file. bbolt's own check must not run beside a writer,
+// and a wild page number takes the process down with it; this one reads the file instead of the map, looks at
+// no page twice and goes no deeper than any tree is.
 type structure struct {
 	f      io.ReaderAt
 	m      meta
 	used   []bool // pages that something refers to
+	enough int    // faults after which the rest is not looked at
+	found  int
 	report func(error)
+	value  func(bucket, key, value []byte) // if not nil, is given every value
+	name   []byte                          // of the bucket whose tree is being walked
+	pages  [deepest + 2][]byte             // one per depth, used again
 }
 
 // checkStructure reports pages that are used twice, at once used and free, or neither, and trees that are
-// broken or out of order. It gives false, and reports nothing, if writers were quicker than it.
+// broken or out of order. It gives false, and reports nothing, if writers were quicker than it. While the file
+// is written to, its free pages are not listed in it: then every page that nothing refers to is free.
 func (tx *Tx) checkStructure(report func(error)) bool {
 	m, ok := tx.metaPage()
 	if !ok {
 		return false
 	}
-	s := &structure{f: tx.db.file, m: m, used: make([]bool, m.size), report: report}
+	newStructure(tx.body.file, m, 100, report).walk()
+	return true
+}
+
+// whole gives the first fault of a state, and meanwhile every value of its buckets, if value is not nil. A
+// page list is not looked at: what is free follows from the trees.
+func (m meta) whole(f io.ReaderAt, value func(bucket, key, value []byte)) (fault error) {
+	readAhead(f, m.bytes())
+	s := newStructure(f, m, 1, func(err error) { fault = err })
+	s.value, s.m.freelist = value, noFreelist
+	s.walk()
+	return fault
+}
+
+// readAhead reads the file once from front to end. On a disk that is many times quicker than in the order of
+// its trees, and afterwards the machine has it in memory.
+func readAhead(f io.ReaderAt, size int64) {
+	_, _ = io.CopyBuffer(io.Discard, onlyReader{io.NewSectionReader(f, 0, size)}, make([]byte, 1<<20))
+}
+
+// onlyReader hides the reader's own way of copying, which would use a smaller buffer.
+type onlyReader struct{ io.Reader }
+
+func newStructure(f io.ReaderAt, m meta, enough int, report func(error)) *structure {
+	return &structure{f: f, m: m, used: make([]bool, m.size), enough: enough, report: report}
+}
+
+func (s *structure) walk() {
 	s.used[0], s.used[1] = true, true
-	s.tree(m.root, nil, nil, 0)
-	free, ok := m.free(s.f)
-	if _, _, overflow, found := m.header(s.f, m.freelist); !ok || !found || !s.take(m.freelist, overflow) {
-		s.fault(m.freelist, "is no freelist")
-		return true
+	s.tree(s.m.root, nil, nil, 0)
+	if s.m.freelist == noFreelist {
+		return
+	}
+	free, ok := s.m.free(s.f)
+	if _, _, overflow, found := s.m.header(s.f, s.m.freelist); !ok || !found || !s.take(s.m.freelist, overflow) {
+		s.fault(s.m.freelist, "is no freelist")
+		return
 	}
 	for _, id := range free {
 		s.take(id, 0)
@@ -51,7 +88,6 @@ func (tx *Tx) checkStructure(report func(error)) bool {
 			s.fault(uint64(id), "is neither used nor free")
 		}
 	}
-	return true
 }
 
 // metaPage is the meta page of the transaction's own state, which is overwritten by the second commit after
@@ -59,7 +95,7 @@ func (tx *Tx) checkStructure(report func(error)) bool {
 func (tx *Tx) metaPage() (meta, bool) {
 	size := int64(tx.bolt.DB().Info().PageSize)
 	for _, offset := range []int64{0, size} {
-		if m, ok := readMeta(tx.db.file, offset); ok && m.txid == uint64(tx.bolt.ID()) {
+		if m, ok := readMeta(tx.body.file, offset); ok && m.txid == uint64(tx.bolt.ID()) {
 			return m, true
 		}
 	}
@@ -67,7 +103,9 @@ func (tx *Tx) metaPage() (meta, bool) {
 }
 
 func (s *structure) fault(page uint64, what string, args ...any) {
-	s.report(fmt.Errorf("%w: page %d %s", ErrDamaged, page, fmt.Sprintf(what, args...)))
+	if s.found++; s.found <= s.enough {
+		s.report(fmt.Errorf("%w: page %d %s", ErrDamaged, page, fmt.Sprintf(what, args...)))
+	}
 }
 
 // take marks a page and those that it runs over into.
@@ -84,6 +122,9 @@ func (s *structure) take(id uint64, overflow uint32) bool {
 
 // tree checks the page and all below it, whose keys are not less than least and less than beyond.
 func (s *structure) tree(id uint64, least, beyond []byte, depth int) {
+	if s.found >= s.enough {
+		return
+	}
 	flags, count, overflow, ok := s.m.header(s.f, id)
 	if !ok || depth > deepest {
 		s.fault(id, "is not where it should be")
@@ -92,7 +133,7 @@ func (s *structure) tree(id uint64, least, beyond []byte, depth int) {
 	if !s.take(id, overflow) {
 		return
 	}
-	page := make([]byte, (int64(overflow)+1)*int64(s.m.pageSize))
+	page := s.page(depth, int(overflow)+1)
 	if _, err := s.f.ReadAt(page, int64(id)*int64(s.m.pageSize)); err != nil {
 		s.fault(id, "cannot be read: %v", err)
 		return
@@ -100,6 +141,16 @@ func (s *structure) tree(id uint64, least, beyond []byte, depth int) {
 	s.elements(id, page, flags, count, least, beyond, depth)
 }
 
+// page gives room for a page of the depth. The keys of the pages above stay where they are.
+func (s *structure) page(depth, pages int) []byte {
+	n := pages * int(s.m.pageSize)
+	if cap(s.pages[depth]) < n {
+		s.pages[depth] = make([]byte, n)
+	}
+	return s.pages[depth][:n]
+}
+
+// elements checks a page's own elements, then what lies below them.
 func (s *structure) elements(id uint64, page []byte, flags, count uint16, least, beyond []byte, depth int) {
 	if flags != branchFlag && flags != leafFlag {
 		s.fault(id, "is neither branch nor leaf")
@@ -109,29 +160,38 @@ func (s *structure) elements(id uint64, page []byte, flags, count uint16, least,
 		s.fault(id, "cannot have %d elements", count)
 		return
 	}
-	elements := make([]element, count)
-	for i := range elements {
-		var ok bool
-		if elements[i], ok = elementAt(page, headerLength+i*elementLength, flags); !ok {
+	last, deeper := least, flags == branchFlag || s.value != nil
+	for i := range int(count) {
+		e, ok := elementAt(page, i, flags)
+		if !ok {
 			s.fault(id, "has element %d outside itself", i)
 			return
 		}
-		key, last := elements[i].key, least
-		if i > 0 {
-			last = elements[i-1].key
-		}
-		if c := bytes.Compare(last, key); c > 0 || (c == 0 && i > 0) || (beyond != nil && bytes.Compare(key, beyond) >= 0) {
+		if c := bytes.Compare(last, e.key); c > 0 || (c == 0 && i > 0) || (beyond != nil && bytes.Compare(e.key, beyond) >= 0) {
 			s.fault(id, "is out of order at element %d", i)
 		}
+		last, deeper = e.key, deeper || e.bucket
 	}
-	for i, e := range elements {
+	if deeper {
+		s.below(id, page, flags, int(count), beyond, depth)
+	}
+}
+
+// below goes down from a page whose elements are in order.
+func (s *structure) below(id uint64, page []byte, flags uint16, count int, beyond []byte, depth int) {
+	for i := range count {
+		e, _ := elementAt(page, i, flags)
 		switch {
-		case flags == branchFlag && i+1 < len(elements):
-			s.tree(e.page, e.key, elements[i+1].key, depth+1)
+		case flags == branchFlag && i+1 < count:
+			next, _ := elementAt(page, i+1, flags)
+			s.tree(e.page, e.key, next.key, depth+1)
 		case flags == branchFlag:
 			s.tree(e.page, e.key, beyond, depth+1)
 		case e.bucket:
+			s.name = e.key
 			s.bucket(id, e.value, depth)
+		case s.value != nil:
+			s.value(s.name, e.key, e.value)
 		}
 	}
 }
@@ -161,8 +221,10 @@ type element struct {
 	bucket     bool
 }
 
-func elementAt(page []byte, at int, flags uint16) (e element, ok bool) {
+// elementAt gives element i of a page, if it lies inside.
+func elementAt(page []byte, i int, flags uint16) (e element, ok bool) {
 	le := binary.LittleEndian
+	at := headerLength + i*elementLength
 	head := page[at : at+elementLength]
 	position, keySize, valueSize := uint64(le.Uint32(head)), uint64(le.Uint32(head[4:])), uint64(0)
 	if flags == leafFlag {

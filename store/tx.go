@@ -12,6 +12,7 @@ type Tx struct {
 	Now time.Time
 
 	db       *DB
+	body     *body
 	bolt     *bolt.Tx
 	writable bool
 	dirty    bool  // the running function has put something

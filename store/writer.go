@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -28,6 +29,9 @@ type op struct {
 // An error of fn itself comes back as it is. When the commit fails, all of its functions get that error; the
 // file is then as before, and the next call tries anew. Only after ErrBroken is the outcome open.
 func (db *DB) Update(fn func(*Tx) error) error {
+	if db.opts.ReadOnly {
+		return ErrReadOnly
+	}
 	o := &op{fn: fn, done: make(chan struct{})}
 	db.closing.RLock()
 	if db.closed {
@@ -44,18 +48,19 @@ func (db *DB) Update(fn func(*Tx) error) error {
 // long one keeps the file from reusing pages, and Close waits for it. Do not call View inside View: bbolt
 // locks up when the file outgrows its map between the two. A file whose pages make no sense gives ErrDamaged.
 func (db *DB) View(fn func(*Tx) error) (err error) {
-	if !db.enter() {
+	b := db.enter()
+	if b == nil {
 		return ErrClosed
 	}
-	defer db.leave()
+	defer b.leave()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer db.caught(&err)
-	btx, err := db.bolt.Begin(false)
+	btx, err := b.bolt.Begin(false)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = btx.Rollback() }()
-	return fn(&Tx{db: db, bolt: btx, Now: db.opts.Clock()})
+	return fn(&Tx{db: db, body: b, bolt: btx, Now: db.opts.Clock()})
 }
 
 // Write is Update for a function with a result. After an error the result is the zero value.
@@ -165,11 +170,12 @@ func (db *DB) run(group []*op, now time.Time) (tx *Tx, rest []*op, again bool, e
 	if db.broken.Load() {
 		return nil, nil, false, ErrBroken
 	}
-	btx, err := db.bolt.Begin(true)
+	b := db.body.Load()
+	btx, err := b.bolt.Begin(true)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	tx = &Tx{db: db, bolt: btx, Now: now, writable: true}
+	tx = &Tx{db: db, body: b, bolt: btx, Now: now, writable: true}
 	began := time.Now()
 	for i, o := range group {
 		if i > 0 && time.Since(began) > groupTime {
@@ -230,7 +236,7 @@ func (db *DB) finish(tx *Tx) error {
 	if !tx.any {
 		return tx.bolt.Rollback()
 	}
-	if err := tx.flushCounts(); err != nil {
+	if err := errors.Join(db.settle(), tx.flushCounts()); err != nil {
 		_ = tx.bolt.Rollback()
 		return err
 	}
@@ -240,7 +246,7 @@ func (db *DB) finish(tx *Tx) error {
 	}
 	began := time.Now()
 	if err := db.sync(tx); err != nil {
-		if db.reached(txid) {
+		if tx.body.reached(txid) {
 			db.broken.Store(true)
 			return fmt.Errorf("%w: %w", ErrBroken, err)
 		}
@@ -266,8 +272,11 @@ func (db *DB) sync(tx *Tx) (err error) {
 // reached says whether readers see the transaction whose commit failed. Then its last page was written and
 // only the last sync failed: nobody knows what the disk has, and a next commit would reuse pages that the
 // state on the disk may still need. A failure before that (a full disk) leaves the state before in force.
-func (db *DB) reached(txid int) bool {
-	btx, err := db.bolt.Begin(false)
+func (b *body) reached(txid int) bool {
+	if m := metas(b.file); len(m) == 0 || m[0].txid >= uint64(txid) { // part of it may be on the disk though the write failed
+		return true
+	}
+	btx, err := b.bolt.Begin(false)
 	if err != nil {
 		return true
 	}
