@@ -23,6 +23,9 @@ import (
 
 // Options of Open. Clock, Rand and MachineKey are required.
 type Options struct {
+	// StateDir is a folder outside the data, which remembers how far the file has come; "": none.
+	StateDir string
+
 	Clock      func() time.Time
 	Rand       io.Reader
 	Log        *slog.Logger
@@ -58,6 +61,8 @@ type Authority struct {
 	jobs     jobRunner
 	clock    clockWatch
 	notices  signedNotices
+	opened   Loss // the last event before the file was opened, and when that was
+	outside  outside
 
 	deviceTickets  tickets[DeviceTicket]
 	consoleTickets tickets[Actor]
@@ -112,6 +117,9 @@ func build(db *store.DB, o Options) (*Authority, error) {
 	a.misses = newMisses(o.Clock)
 	a.notices = newSignedNotices()
 	a.jobs.begin(a)
+	if err := a.beginEpoch(); err != nil {
+		return nil, err
+	}
 	if err := a.ensureFirstAccount(); err != nil {
 		return nil, err
 	}
@@ -190,6 +198,9 @@ func (a *Authority) Close() error {
 			if ferr := flush(); ferr != nil {
 				a.log.Error("the last of what was in memory was not written", "what", what, "err", ferr)
 			}
+		}
+		if ferr := a.keepOutside(); ferr != nil {
+			a.log.Error("how far the file has come was not written outside", "err", ferr)
 		}
 		err = a.db.Close()
 	})

@@ -9,8 +9,9 @@ import (
 
 // Marker keeps one number of the appliance's own under a name.
 type Marker struct {
-	Name  string `cbor:"1,keyasint"`
-	Value int64  `cbor:"2,keyasint"`
+	Name   string `cbor:"1,keyasint"`
+	Value  int64  `cbor:"2,keyasint"`
+	Losses []Loss `cbor:"3,keyasint,omitempty"` // of the epoch's mark, oldest first
 }
 
 const (
@@ -115,7 +116,7 @@ func (a *Authority) checkClock(ahead time.Duration) error {
 // clockFellBack goes on from the present time in a new epoch, in which devices take it, and takes back what
 // was done by the wrong time.
 func (a *Authority) clockFellBack(now int64) error {
-	epoch, err := a.db.NextEpoch()
+	epoch, err := store.Write(a.db, func(tx *store.Tx) (uint16, error) { return nextEpoch(tx, 0, false) })
 	if err != nil {
 		return err
 	}

@@ -51,3 +51,12 @@ func (a *Authority) DisableAccount(id ID) error {
 		return accounts.Put(tx, c)
 	})
 }
+
+// Losses are what the file has noted of its losses.
+func (a *Authority) Losses() ([]Loss, error) { return store.Read(a.db, losses) }
+
+// KeepOutside writes how far the file has come.
+func (a *Authority) KeepOutside() error { return a.keepOutside() }
+
+// Covers says whether a loss may have taken what was signed in an epoch at a time.
+func (l Loss) Covers(epoch, iat int64) bool { return l.covers(epoch, iat) }

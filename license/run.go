@@ -29,6 +29,7 @@ func (a *Authority) Run(ctx context.Context) {
 			step("clock", func() error { return a.checkClock(aheadRunning) })
 			step("presence", a.FlushPresence)
 			step("offline", a.SweepOffline)
+			step("outside", a.keepOutside)
 		}
 	}
 }

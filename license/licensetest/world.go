@@ -33,6 +33,8 @@ type World struct {
 	Clock *storetest.Clock
 	Path  string
 	Owner license.Actor
+	// StateDir is where the file's progress is kept outside, "" for nowhere.
+	StateDir string
 }
 
 // New opens an appliance on a new file and signs its owner in.
@@ -54,13 +56,20 @@ func New(t testing.TB) *World {
 // Open opens the file at path; at the test's end it is closed and nothing in it may be wrong.
 func Open(t testing.TB, path string, clock *storetest.Clock) *World {
 	t.Helper()
+	return OpenWith(t, path, clock, "")
+}
+
+// OpenWith is Open with a folder for what is kept outside the file.
+func OpenWith(t testing.TB, path string, clock *storetest.Clock, stateDir string) *World {
+	t.Helper()
 	a, err := license.Open(path, license.Options{
 		Clock: clock.Now, Rand: rand.Reader, MachineKey: MachineKey, BcryptCost: 4, CacheBytes: 1 << 20, Release: "test",
+		StateDir: stateDir,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{Authority: a, T: t, Clock: clock, Path: path}
+	w := &World{Authority: a, T: t, Clock: clock, Path: path, StateDir: stateDir}
 	t.Cleanup(func() {
 		if _, faults := a.DB().Check(); len(faults) > 0 && a.Ready() == nil {
 			t.Errorf("the file has faults: %v", faults)
