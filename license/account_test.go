@@ -14,6 +14,7 @@ import (
 
 	"goldfish/license/fault"
 	"goldfish/store"
+	"goldfish/store/keyring"
 	"goldfish/store/storetest"
 )
 
@@ -29,6 +30,7 @@ func peopleAt(t *testing.T, path string, clock *storetest.Clock) *Authority {
 	t.Helper()
 	a, err := Open(path, Options{
 		Clock: clock.Now, Rand: rand.Reader, MachineKey: []byte(strings.Repeat("k", 32)), BcryptCost: 4, CacheBytes: 1 << 20,
+		Argon: keyring.Argon{Memory: 64, Time: 1, Lanes: 1},
 	})
 	if err != nil {
 		t.Fatal(err)

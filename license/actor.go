@@ -51,7 +51,9 @@ const (
 	ReadStatus         Permission = "status:read"
 	ReadFile           Permission = "file:read"  // the file itself, its backups, its plan
 	WriteFile          Permission = "file:write" // backups, compaction, restore
-	OwnProfile         Permission = "self:read"  // every signed-in account, also before its first password change
+	ReadKeyring        Permission = "keyring:read"
+	WriteKeyring       Permission = "keyring:write" // the recovery code, new keys
+	OwnProfile         Permission = "self:read"     // every signed-in account, also before its first password change
 	OwnLicences        Permission = "self:licences"
 )
 
@@ -60,7 +62,7 @@ var rolePermissions = map[Role][]Permission{
 	RoleOwner: {
 		OwnProfile, OwnLicences, ReadDashboard, ReadApps, WriteApps, ReadBatches, WriteBatches, ReadCards, WriteCards,
 		ExportCards, ReadDevices, ReadAnnouncements, WriteAnnouncements, ReadAccounts, ReadJobs, WriteJobs, ReadEvents,
-		ReadStatus, ReadFile, WriteFile,
+		ReadStatus, ReadFile, WriteFile, ReadKeyring, WriteKeyring,
 	},
 }
 

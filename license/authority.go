@@ -7,7 +7,6 @@ package license
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -30,10 +29,11 @@ type Options struct {
 	Rand       io.Reader
 	Log        *slog.Logger
 	Release    string
-	MachineKey []byte // 32 bytes that are not in the file (keyring.MachineKeyFile)
-	BcryptCost int    // 0: 12
-	CacheBytes int64  // row cache; 0: none
-	MustExist  bool   // refuse to make a new file
+	MachineKey []byte        // 32 bytes that are not in the file (keyring.MachineKeyFile)
+	BcryptCost int           // 0: 12
+	Argon      keyring.Argon // of new password slots; zero: keyring.UsualArgon
+	CacheBytes int64         // row cache; 0: none
+	MustExist  bool          // refuse to make a new file
 }
 
 // passwordQueue is how many sign-ins may wait for a password to be hashed; those beyond get 503 busy.
@@ -45,11 +45,12 @@ var ErrMachineKey = errors.New("license: this machine's key does not open the fi
 // Authority is the one owner of the file. It is safe for concurrent use.
 type Authority struct {
 	db        *store.DB
-	ring      *keyring.Ring
+	keys      *openKeys
 	ids       *IDs
 	issuer    string // the appliance's UUID
 	tokens    *token.Issuer
 	passwords *password.Pool
+	slots     *slotGate
 	opts      Options
 	log       *slog.Logger
 
@@ -59,6 +60,8 @@ type Authority struct {
 	misses   *misses
 	refusals refusals
 	jobs     jobRunner
+	idle     idleWatch
+	codes    pendingCodes
 	clock    clockWatch
 	notices  signedNotices
 	opened   Loss // the last event before the file was opened, and when that was
@@ -72,6 +75,20 @@ type Authority struct {
 
 // Open opens or makes the file at path, its keys and what lives in memory beside it.
 func Open(path string, o Options) (*Authority, error) {
+	db, o, err := openFile(path, o)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := openRing(db, o)
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return owned(db, o, keys)
+}
+
+// openFile opens the file and fills in what the options leave out.
+func openFile(path string, o Options) (*store.DB, Options, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -80,38 +97,39 @@ func Open(path string, o Options) (*Authority, error) {
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, err
+		return nil, o, err
 	}
 	db, err := store.Open(path, store.Options{
 		Schema: Schema(o.Release), Clock: o.Clock, Rand: o.Rand, Log: o.Log, CacheBytes: o.CacheBytes, MustExist: o.MustExist,
 	})
+	return db, o, err
+}
+
+// owned gives the file its Authority, or closes it.
+func owned(db *store.DB, o Options, keys *openKeys) (*Authority, error) {
+	a, err := build(db, o, keys)
 	if err != nil {
-		return nil, err
-	}
-	a, err := build(db, o)
-	if err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, err
 	}
 	return a, nil
 }
 
-func build(db *store.DB, o Options) (*Authority, error) {
-	a := &Authority{db: db, issuer: db.UUID().String(), opts: o, log: o.Log}
+func build(db *store.DB, o Options, keys *openKeys) (*Authority, error) {
+	a := &Authority{db: db, keys: keys, issuer: db.UUID().String(), opts: o, log: o.Log}
+	ring := keys.now()
+	db.SetSealer(ring)
 	var err error
-	if a.ring, err = openRing(db, o); err != nil {
+	if a.ids, err = newIDs(ring.Derive("outer ids", 32)); err != nil {
 		return nil, err
 	}
-	db.SetSealer(a.ring)
-	if a.ids, err = newIDs(a.ring.Derive("outer ids", 32)); err != nil {
-		return nil, err
-	}
-	if a.tokens, err = token.NewIssuer(a.ring.Derive("sign-in tokens", 32), a.issuer, "goldfish", o.Clock, o.Rand); err != nil {
+	if a.tokens, err = token.NewIssuer(ring.Derive("sign-in tokens", 32), a.issuer, "goldfish", o.Clock, o.Rand); err != nil {
 		return nil, err
 	}
 	if a.passwords, err = password.NewPool(runtime.NumCPU(), passwordQueue, o.BcryptCost); err != nil {
 		return nil, err
 	}
+	a.slots = newSlotGate()
 	a.presence = newPresence()
 	a.repeats = newRepeats(o.Clock)
 	a.misses = newMisses(o.Clock)
@@ -132,61 +150,22 @@ func build(db *store.DB, o Options) (*Authority, error) {
 	return a, a.resumeJobs()
 }
 
-// openRing opens the key ring with the machine key, making both ring and slot in a new file.
-func openRing(db *store.DB, o Options) (*keyring.Ring, error) {
-	ring, err := readRing(db, o.MachineKey, o.Rand)
-	if errors.Is(err, store.ErrNotFound) {
-		return makeRing(db, o)
-	}
-	return ring, err
-}
-
-// readRing gives ErrMachineKey, and store.ErrNotFound for a file whose ring was never made.
-func readRing(db *store.DB, machineKey []byte, rand io.Reader) (*keyring.Ring, error) {
-	kept, err := store.Read(db, func(tx *store.Tx) (*ringRow, error) { return rings.Get(tx, ringKey) })
-	if err != nil {
-		return nil, err
-	}
-	for _, slot := range kept.Slots {
-		root, err := slot.Open(machineKey)
-		if errors.Is(err, keyring.ErrKey) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return keyring.Open(kept.Ring, root, rand)
-	}
-	return nil, ErrMachineKey
-}
-
 // Unlock gives a file that is looked at without an Authority (a backup) its keys, so that sealed rows can be
 // read and checked. It changes nothing in the file. Errors: ErrMachineKey, store.ErrNotFound.
 func Unlock(db *store.DB, machineKey []byte, rand io.Reader) error {
-	ring, err := readRing(db, machineKey, rand)
+	chest, err := store.Read(db, readChest)
+	if err != nil {
+		return err
+	}
+	root, _, err := chest.OpenMachine(machineKey)
+	if err != nil {
+		return ErrMachineKey
+	}
+	ring, err := chest.Open(root, rand)
 	if err == nil {
 		db.SetSealer(ring)
 	}
 	return err
-}
-
-func makeRing(db *store.DB, o Options) (*keyring.Ring, error) {
-	ring, root, err := keyring.New(o.Rand)
-	if err != nil {
-		return nil, err
-	}
-	slot, err := keyring.NewMachineSlot(1, root, o.MachineKey, o.Clock().UnixMilli(), o.Rand)
-	if err != nil {
-		return nil, fmt.Errorf("license: no slot for this machine: %w", err)
-	}
-	sealed, err := ring.Sealed(root)
-	if err != nil {
-		return nil, err
-	}
-	err = db.Update(func(tx *store.Tx) error {
-		return rings.Put(tx, &ringRow{Ring: sealed, Slots: []*keyring.Slot{slot}})
-	})
-	return ring, err
 }
 
 // Close stops jobs, writes what is only in memory and closes the file.
@@ -203,6 +182,7 @@ func (a *Authority) Close() error {
 			a.log.Error("how far the file has come was not written outside", "err", ferr)
 		}
 		err = a.db.Close()
+		a.keys.wipe()
 	})
 	return err
 }

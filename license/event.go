@@ -46,6 +46,12 @@ const (
 	SystemSetting         EventKind = 63
 	SystemBackupDeleted   EventKind = 64
 	SystemBackupTaken     EventKind = 65
+	KeyringSlotAdded      EventKind = 70
+	KeyringSlotRemoved    EventKind = 71
+	KeyringRotated        EventKind = 72
+	KeyringRecoverySet    EventKind = 73
+	SystemUnsealed        EventKind = 74
+	SystemCompacted       EventKind = 75
 )
 
 var eventNames = map[EventKind]string{
@@ -62,6 +68,8 @@ var eventNames = map[EventKind]string{
 	AnnouncementChanged: "announcement.changed",
 	SystemBackup:        "system.backup", SystemError: "system.error", SystemStarted: "system.started",
 	SystemSetting: "system.setting.changed", SystemBackupDeleted: "system.backup.deleted", SystemBackupTaken: "system.backup.downloaded",
+	KeyringSlotAdded: "keyring.slot.added", KeyringSlotRemoved: "keyring.slot.removed", KeyringRotated: "keyring.rotated",
+	KeyringRecoverySet: "keyring.recovery.set", SystemUnsealed: "system.unsealed", SystemCompacted: "system.compacted",
 }
 
 // String is the event's stable name on the wire.

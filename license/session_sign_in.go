@@ -11,6 +11,7 @@ import (
 	"goldfish/license/fault"
 	"goldfish/license/password"
 	"goldfish/store"
+	"goldfish/store/keyring"
 )
 
 // SignInIn is what somebody gives to sign in. Name is a user name or an e-mail address; App, where it is
@@ -25,8 +26,8 @@ func wrongCredentials() *fault.Error { return fault.New(fault.Unauthenticated, "
 
 // SignIn opens a session (AU1). Unknown name and wrong password get one answer in one time; the documented
 // first password is a wrong one anywhere but on the machine itself (AU7). Of more than three sessions the
-// oldest gives way. Every refusal is recorded, without the name. Comparing waits its turn for as long as
-// ctx lets it.
+// oldest gives way. Every refusal is recorded, without the name. An owner that has no slot in the key ring yet
+// gets one. Comparing waits its turn for as long as ctx lets it.
 //
 // Faults: credentials_wrong, account_disabled, app_unknown, busy.
 func (a *Authority) SignIn(ctx context.Context, who Actor, in SignInIn) (Tokens, *Account, error) {
@@ -38,6 +39,10 @@ func (a *Authority) SignIn(ctx context.Context, who Actor, in SignInIn) (Tokens,
 	if err != nil {
 		return Tokens{}, nil, err
 	}
+	var slot *keyring.Draft
+	if proven {
+		slot = a.missingSlot(ctx, seen, in.Password)
+	}
 	out, err := store.Write(a.db, func(tx *store.Tx) (signedIn, error) {
 		c, err := nobodyIsNil(accountFor(tx, in.Name))
 		if err != nil {
@@ -45,6 +50,11 @@ func (a *Authority) SignIn(ctx context.Context, who Actor, in SignInIn) (Tokens,
 		}
 		if refused := admitSignIn(seen, c, proven); refused != nil {
 			return signedIn{refused: refused}, record(tx, who, refusedSignIn(c, refused))
+		}
+		if slot != nil {
+			if err := a.keys.giveSlot(tx, who.as(c), c, slot); err != nil {
+				return signedIn{}, err
+			}
 		}
 		return a.enter(tx, who.as(c), c, in)
 	})

@@ -59,16 +59,11 @@ func Schema(release string) *store.Schema {
 	}
 }
 
-// ringRow is the key ring with its slots, as package keyring makes them.
-type ringRow struct {
-	Ring  []byte          `cbor:"1,keyasint"`
-	Slots []*keyring.Slot `cbor:"2,keyasint"`
-}
-
+// ringKey is the key of the one row of its table: the key ring with its slots.
 var ringKey = []byte("ring")
 
 var (
-	rings = &store.Table[ringRow]{Name: "keyring", Key: func(*ringRow) []byte { return ringKey }}
+	rings = &store.Table[keyring.Chest]{Name: "keyring", Key: func(*keyring.Chest) []byte { return ringKey }}
 
 	accountByUUID = &store.Index[Account]{Name: "uuid", Unique: true, Keys: func(_ *store.Tx, v *Account) ([][]byte, error) {
 		return [][]byte{v.UUID}, nil

@@ -17,6 +17,7 @@ import (
 	"goldfish/license"
 	"goldfish/license/verdict"
 	"goldfish/store"
+	"goldfish/store/keyring"
 	"goldfish/store/storetest"
 )
 
@@ -25,6 +26,9 @@ const Password = "Goldfish-2026!"
 
 // MachineKey opens every file that a test makes.
 var MachineKey = make([]byte, 32)
+
+// Argon is the cost of password slots in tests: next to nothing.
+var Argon = keyring.Argon{Memory: 64, Time: 1, Lanes: 1}
 
 // World is an appliance under test. The owner has changed its first password.
 type World struct {
@@ -63,7 +67,7 @@ func Open(t testing.TB, path string, clock *storetest.Clock) *World {
 func OpenWith(t testing.TB, path string, clock *storetest.Clock, stateDir string) *World {
 	t.Helper()
 	a, err := license.Open(path, license.Options{
-		Clock: clock.Now, Rand: rand.Reader, MachineKey: MachineKey, BcryptCost: 4, CacheBytes: 1 << 20, Release: "test",
+		Clock: clock.Now, Rand: rand.Reader, MachineKey: MachineKey, BcryptCost: 4, Argon: Argon, CacheBytes: 1 << 20, Release: "test",
 		StateDir: stateDir,
 	})
 	if err != nil {

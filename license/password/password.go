@@ -134,6 +134,16 @@ func ready(plain string) ([]byte, bool) {
 	return []byte(text), len(text) <= MaxBytes
 }
 
+// Bytes is plain as bcrypt sees it: whatever else is made of a password is made of these. The fault is
+// password_weak with the rule password_too_long.
+func Bytes(plain string) ([]byte, error) {
+	text, ok := ready(plain)
+	if !ok {
+		return nil, weak(TooLong)
+	}
+	return text, nil
+}
+
 // Hash is the bcrypt hash of plain at a cost from MinCost to MaxCost. It judges
 // the length alone; Check judges the rest. Use a Pool where requests come in.
 func Hash(plain string, cost int) (string, error) {

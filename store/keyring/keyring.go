@@ -1,13 +1,25 @@
 // Package keyring keeps the keys under which the file's sensitive rows lie sealed.
 //
 // A ring holds the data keys (one is current, older ones still open what they sealed) and one stable secret,
-// apart from them and never rotated, from which look-up keys and all other keys are derived. The ring itself
-// lies in the file sealed under a root key, and the root key lies there once per slot, wrapped by something
-// that is not in the file: a machine key kept outside the data folder. So the file alone opens nothing, and
-// a data key can be changed without touching the slots.
+// apart from them and never rotated. The ring lies in the file sealed under a root key, and the root lies there
+// once per slot, sealed to the public half of the slot's own key pair (RFC 9180). The private half is wrapped
+// by something that is not in the file: a machine key kept outside the data folder, an owner's password, a
+// recovery code. So the file alone opens nothing, and root and data key can be renewed for all slots without
+// anybody's secret. Ring and slots together are a Chest.
 //
-// Sealing is AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D bounds one key to 2^32 of them);
-// derivation is HKDF-SHA-256 (RFC 5869); look-up keys are HMAC-SHA-256 (RFC 2104), cut to 16 bytes.
+// Keys, and from what each comes:
+//
+//	data key             random, per ring; AES-256-GCM over whole rows, table and key as associated data
+//	root                 random; AES-256-GCM over the ring
+//	slot tags            HKDF(root): HMAC over each slot, so that a root is never sealed to a stranger's key
+//	machine slot         HKDF(machine key, salt)
+//	password slot        Argon2id(password, salt)
+//	recovery slot        HKDF(recovery code, salt)
+//	look-up keys         HMAC(stable secret, use and value), cut to 16 bytes
+//	all others           HKDF(stable secret, purpose): outer ids, sign-in tokens, … (Derive)
+//
+// Sealing is AES-256-GCM with a random 96-bit nonce; NIST SP 800-38D bounds one key to 2^32 of them, the rules
+// rotate at SealsMost. Derivation is HKDF-SHA-256 (RFC 5869); look-up keys are HMAC-SHA-256 (RFC 2104).
 package keyring
 
 import (
@@ -20,37 +32,42 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/fxamacker/cbor/v2"
 )
 
 const keySize = 32
 
+// SealsMost is how often one data key may seal before it should be renewed: half of what the random nonces
+// allow, for the count is kept roughly.
+const SealsMost = 1 << 31
+
 // ErrKey is the answer to a wrong key, and to ciphertext that was changed or moved.
 var ErrKey = errors.New("keyring: this key does not open it")
+
+// ErrWorn is the answer to a ring that has used up its key numbers.
+var ErrWorn = errors.New("keyring: no number is left for another key")
 
 // secrets is what lies sealed in the file. Numbers are never used again.
 type secrets struct {
 	Current uint16            `cbor:"1,keyasint"`
 	Data    map[uint16][]byte `cbor:"2,keyasint"`
 	Stable  []byte            `cbor:"3,keyasint"`
+	Created int64             `cbor:"4,keyasint,omitempty"` // of the current data key, Unix milliseconds
 }
 
-// Ring is an opened key ring. It implements the file's sealer and is safe for concurrent use.
+// Ring is an opened key ring. It implements the file's sealer and is safe for concurrent use. It does not
+// change: With and Only give another.
 type Ring struct {
 	rand    io.Reader
 	secrets secrets
 	aead    map[uint16]cipher.AEAD
+	seals   atomic.Uint64
 }
 
 // Format keeps the keys out of every log and message, whatever the verb.
 func (r *Ring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keyring.Ring") }
-
-// Root is the key that opens a ring. It is in memory only; the file holds it wrapped.
-type Root struct{ key []byte }
-
-// Format keeps the key out of every log and message, whatever the verb.
-func (r *Root) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keyring.Root") }
 
 // New makes a ring with fresh keys and the root that opens it.
 func New(rand io.Reader) (*Ring, *Root, error) {
@@ -67,7 +84,7 @@ func New(rand io.Reader) (*Ring, *Root, error) {
 		return nil, nil, err
 	}
 	ring, err := open(secrets{Current: 1, Data: map[uint16][]byte{1: data}, Stable: stable}, rand)
-	return ring, &Root{root}, err
+	return ring, &Root{key: root}, err
 }
 
 func open(s secrets, rand io.Reader) (*Ring, error) {
@@ -110,8 +127,59 @@ func Open(sealed []byte, root *Root, rand io.Reader) (*Ring, error) {
 	return open(s, rand)
 }
 
+// With is the ring with another data key, made at now (Unix milliseconds), under which everything is sealed from
+// then on; the old ones still open. ErrWorn after 65,535 of them.
+func (r *Ring) With(now int64) (*Ring, error) {
+	next := r.secrets.Current + 1
+	if next == 0 {
+		return nil, ErrWorn
+	}
+	key, err := fresh(r.rand, keySize)
+	if err != nil {
+		return nil, err
+	}
+	s := secrets{Current: next, Data: map[uint16][]byte{next: key}, Stable: r.secrets.Stable, Created: now}
+	for id, old := range r.secrets.Data {
+		s.Data[id] = old
+	}
+	return open(s, r.rand)
+}
+
+// Only is the ring without any data key but the current one.
+func (r *Ring) Only() (*Ring, error) {
+	s := r.secrets
+	s.Data = map[uint16][]byte{s.Current: r.secrets.Data[s.Current]}
+	return open(s, r.rand)
+}
+
+// DataKey says which data key is current, when it was made (Unix milliseconds, 0: with the file) and how many
+// others the ring still holds.
+func (r *Ring) DataKey() (id uint16, created int64, others int) {
+	return r.secrets.Current, r.secrets.Created, len(r.secrets.Data) - 1
+}
+
+// Seals is how often this opened ring has sealed.
+func (r *Ring) Seals() uint64 { return r.seals.Load() }
+
+// KeyOf is the number of the data key under which sealed lies, 0 for what is no seal.
+func (r *Ring) KeyOf(sealed []byte) uint16 {
+	if len(sealed) < 2+12+16 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(sealed)
+}
+
+// Wipe overwrites the keys. The ring is of no use afterwards; nobody may be using it.
+func (r *Ring) Wipe() {
+	for _, key := range r.secrets.Data {
+		clear(key)
+	}
+	clear(r.secrets.Stable)
+}
+
 // Seal appends key id (2 bytes), nonce (12), ciphertext and tag (16) to dst.
 func (r *Ring) Seal(dst, aad, plain []byte) ([]byte, error) {
+	r.seals.Add(1)
 	id := r.secrets.Current
 	out := make([]byte, 0, len(dst)+2+12+len(plain)+16)
 	out = append(out, dst...)

@@ -101,28 +101,6 @@ func TestNamesAndPurposesSeparateKeys(t *testing.T) {
 	}
 }
 
-func TestMachineSlot(t *testing.T) {
-	_, root := ring(t)
-	key := bytes.Repeat([]byte{7}, 32)
-	s, err := NewMachineSlot(1, root, key, 0, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Open(key)
-	if err != nil || !bytes.Equal(got.key, root.key) {
-		t.Errorf("%v", err)
-	}
-	if _, err := s.Open(bytes.Repeat([]byte{8}, 32)); !errors.Is(err, ErrKey) {
-		t.Errorf("another machine: %v", err)
-	}
-	if _, err := NewMachineSlot(1, root, key[:31], 0, rand.Reader); err == nil {
-		t.Error("a short machine key was taken")
-	}
-	if bytes.Contains(s.Wrapped, root.key) {
-		t.Error("the root lies open in the slot")
-	}
-}
-
 func TestMachineKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "conf", "machine.key")
 	first, err := MachineKeyFile(path, rand.Reader)

@@ -1,10 +1,12 @@
 package keyring
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,13 +24,19 @@ func ParseMachineKey(text string) ([]byte, error) {
 	return key, nil
 }
 
+// sealedByOS begins a key file that Windows' data protection has sealed; base64 follows.
+const sealedByOS = "dpapi:"
+
 // MachineKeyFile reads the key from path, or makes a new one there (mode 0600, folder 0700) when there is
 // no such file, and returns when the disk has it: what is sealed under a key must not outlive it. A file that
 // is there but holds no key is an error and stays as it is.
+//
+// On Windows, where a file's mode says nothing, a new key is sealed by the system for this machine (DPAPI): a copy
+// of the file is worth nothing elsewhere. A file with plain digits is read there too.
 func MachineKeyFile(path string, rand io.Reader) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err == nil {
-		key, err := ParseMachineKey(string(text))
+		key, err := readKey(string(text))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s", err, path)
 		}
@@ -44,10 +52,41 @@ func MachineKeyFile(path string, rand io.Reader) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	if err := writeNew(path, hex.EncodeToString(key)+"\n"); err != nil {
+	text, err = written(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeNew(path, string(text)+"\n"); err != nil {
 		return nil, err
 	}
 	return key, nil
+}
+
+func readKey(text string) ([]byte, error) {
+	sealed, ok := strings.CutPrefix(strings.TrimSpace(text), sealedByOS)
+	if !ok {
+		return ParseMachineKey(text)
+	}
+	blob, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, errors.New("keyring: the machine key is not whole")
+	}
+	key, err := unprotect(blob)
+	if err == nil && len(key) != keySize {
+		err = errors.New("keyring: the machine key is not whole")
+	}
+	return key, err
+}
+
+// Exposed says whether others than the file's owner may read or write it, and its mode. Such a file still serves:
+// containers hand secrets in with wide modes and a folder that only they see. But its owner should hear of it.
+func Exposed(path string) (fs.FileMode, bool) {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" {
+		return 0, false
+	}
+	mode := info.Mode().Perm()
+	return mode, mode&0o077 != 0
 }
 
 // writeNew makes the file whole or not at all, and never over another.
