@@ -52,6 +52,7 @@ const (
 	KeyringRecoverySet    EventKind = 73
 	SystemUnsealed        EventKind = 74
 	SystemCompacted       EventKind = 75
+	SystemRestored        EventKind = 76
 )
 
 var eventNames = map[EventKind]string{
@@ -70,6 +71,7 @@ var eventNames = map[EventKind]string{
 	SystemSetting: "system.setting.changed", SystemBackupDeleted: "system.backup.deleted", SystemBackupTaken: "system.backup.downloaded",
 	KeyringSlotAdded: "keyring.slot.added", KeyringSlotRemoved: "keyring.slot.removed", KeyringRotated: "keyring.rotated",
 	KeyringRecoverySet: "keyring.recovery.set", SystemUnsealed: "system.unsealed", SystemCompacted: "system.compacted",
+	SystemRestored: "system.restored",
 }
 
 // String is the event's stable name on the wire.
