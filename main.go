@@ -126,6 +126,7 @@ func build(a *license.Authority, o web.Options, shown admin.Options) (h house, e
 	}
 	shown.Hub, shown.Release = hub.New(hub.Options{MaxSockets: 1000, Log: o.Log}), version
 	sockets := hub.New(hub.Options{Log: o.Log})
+	h.console.Hub, h.client.Hub = shown.Hub, sockets // the caller's to close, also after an error
 	o.Authority, o.Release, o.Server = a, apiVersion, "http://127.0.0.1:8000"
 	client := web.New(o)
 	o.Server, o.Fallback = "http://127.0.0.1:8990", pages
@@ -138,10 +139,8 @@ func build(a *license.Authority, o web.Options, shown admin.Options) (h house, e
 	if err != nil {
 		return h, err
 	}
-	h = house{
-		console: admin.Door{Handler: console, Hub: shown.Hub}, client: admin.Door{Handler: client, Hub: sockets},
-		beside: []func(context.Context){a.Run, desk.Run, push.Run},
-	}
+	h.console.Handler, h.client.Handler = console, client
+	h.beside = []func(context.Context){a.Run, desk.Run, push.Run}
 	if h.document, err = web.Document(client, console); err == nil {
 		client.Describe(h.document)
 		console.Describe(h.document)
@@ -178,15 +177,13 @@ func serve(ctx context.Context, ready func(), s config.Serve) error {
 		return err
 	}
 	defer closeLog()
+	listeners := web.Options{Log: log, PerSecond: s.Rate}
 	return admin.Appliance{
-		Settings: s, Version: version, Log: log, Quiet: quiet,
+		Settings: s, Version: version, Log: log, Quiet: quiet, Web: listeners,
 		Options: func(fresh bool) (license.Options, error) { return options(s.Place, log, fresh) },
 		Build: func(a *license.Authority, shown admin.Options) (admin.Door, admin.Door, []func(context.Context), error) {
-			h, err := build(a, web.Options{Log: log, PerSecond: s.Rate}, shown)
+			h, err := build(a, listeners, shown)
 			return h.console, h.client, h.beside, err
 		},
-	}.Run(ctx, func(r config.Ready) {
-		fmt.Println(r.Text(s.Lang))
-		ready()
-	})
+	}.Run(ctx, func(r config.Ready) { fmt.Println(r.Text(s.Lang)) }, ready)
 }

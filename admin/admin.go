@@ -21,6 +21,12 @@ type Options struct {
 	DataFile   string
 	ConsoleURL string
 	ClientURL  string // where desktop apps reach the appliance; goes into the sample
+	// Exchange asks the appliance to close its file, call fn, and open what lies there then; work names it (restore) to
+	// whoever asks meanwhile. It returns at once: nil, or the fault busy. What became of it is told by State, and a
+	// failure as system.error. fn brings back what was there before if it fails.
+	Exchange func(work string, fn func() error) error
+	// State is how the appliance stands; nil: ready.
+	State func(web.Lang) (StateOut, error)
 }
 
 // Console is the back office of one appliance.
@@ -41,6 +47,7 @@ func New(a *web.API, o Options) (*Console, error) {
 	web.RegisterStanding(a)
 	web.RegisterSDK(a)
 	web.RegisterSignIn(a, false)
+	c.registerStanding(a)
 	c.registerDashboard(a)
 	c.registerApps(a)
 	c.registerBatches(a)

@@ -1,13 +1,8 @@
 package admin
 
 import (
-	"context"
 	"crypto/rand"
-	"errors"
-	"io"
 	"io/fs"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -15,10 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"goldfish/assets"
-	"goldfish/hub"
 )
 
 func fetch(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -148,82 +141,3 @@ func TestTheConsoleNeverAnswersForTheAPI(t *testing.T) {
 		t.Errorf("POST: %d %.80s", a.status, a.raw)
 	}
 }
-
-// doors are two doors on kernel-chosen ports that answer with their name.
-func doors(t *testing.T, handler http.Handler) (out []Door) {
-	t.Helper()
-	for range 2 {
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, Door{Listener: l, Handler: handler, Hub: hub.New(hub.Options{})})
-	}
-	return out
-}
-
-func TestServeLetsCallsFinishAndThenEndsWhatRunsBeside(t *testing.T) {
-	begun, finish := make(chan struct{}), make(chan struct{})
-	ctx, stop := context.WithCancel(t.Context())
-	all := doors(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(begun)
-		<-finish
-		_, _ = io.WriteString(w, "done")
-	}))
-	var besideEnded, answered bool
-	served := make(chan error, 1)
-	go func() {
-		served <- Serve(ctx, slog.New(slog.DiscardHandler), all, func(ctx context.Context) {
-			<-ctx.Done()
-			if !answered {
-				t.Error("what runs beside ended before the last call")
-			}
-			besideEnded = true
-		})
-	}()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	got := make(chan string, 1)
-	go func() {
-		res, err := client.Get("http://" + all[1].Listener.Addr().String())
-		if err != nil {
-			got <- err.Error()
-			return
-		}
-		defer res.Body.Close()
-		raw, _ := io.ReadAll(res.Body)
-		got <- string(raw)
-	}()
-	<-begun
-	stop()
-	for {
-		if conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", all[0].Listener.Addr().String()); err != nil {
-			break // no new call is taken
-		} else {
-			_ = conn.Close()
-		}
-	}
-	answered = true
-	close(finish)
-	if text := <-got; text != "done" {
-		t.Errorf("the call under way got %q", text)
-	}
-	if err := <-served; err != nil || !besideEnded {
-		t.Errorf("%v, beside ended: %v", err, besideEnded)
-	}
-}
-
-func TestServeEndsWhenADoorFails(t *testing.T) {
-	all := doors(t, http.NotFoundHandler())
-	all[0].Listener = broken{all[0].Listener}
-	defer func() { _ = all[0].Listener.(broken).Listener.Close() }()
-	err := Serve(t.Context(), slog.New(slog.DiscardHandler), all)
-	if !errors.Is(err, errBroken) {
-		t.Errorf("%v", err)
-	}
-}
-
-var errBroken = errors.New("broken")
-
-type broken struct{ net.Listener }
-
-func (broken) Accept() (net.Conn, error) { return nil, errBroken }

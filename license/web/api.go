@@ -31,9 +31,12 @@ import (
 	"goldfish/license/fault"
 )
 
-// Options of New. Authority is required.
+// Options of New. Either Authority or Closed is required.
 type Options struct {
 	Authority *license.Authority
+	// Closed is why nothing but the registered routes can be answered, as long as there is no Authority: a fault of kind
+	// unavailable, whatever was asked for. A bearer that is sent then counts for nothing.
+	Closed    func() error
 	Log       *slog.Logger     // requests, panics, causes (none)
 	Clock     func() time.Time // for limits and durations (time.Now)
 	Release   string           // the program's version, in the document
@@ -82,7 +85,7 @@ func New(o Options) *API {
 	return a
 }
 
-// Authority is the one whose rules the routes call.
+// Authority is the one whose rules the routes call, nil for an API that is closed.
 func (a *API) Authority() *license.Authority { return a.opts.Authority }
 
 // Log is where the API's own log goes.
@@ -116,7 +119,15 @@ func (a *API) notFound(_ http.ResponseWriter, r *http.Request) {
 		a.opts.Fallback.ServeHTTP(c.out, r)
 		return
 	}
-	c.Fail(fault.New(fault.NotFound, "not_found_route"))
+	c.Fail(a.absent())
+}
+
+// absent is why there is nothing here.
+func (a *API) absent() error {
+	if a.opts.Closed != nil {
+		return a.opts.Closed()
+	}
+	return fault.New(fault.NotFound, "not_found_route")
 }
 
 // machines says whether a place is for programs: one that asks there for what is not must not get a page for it.

@@ -107,7 +107,7 @@ func (c *Call) authenticate() error {
 	local := isLocal(c.in, addr)
 	c.Actor = license.Actor{Address: addr, Local: local}
 	sent := c.in.Header.Values("Authorization")
-	if len(sent) == 0 {
+	if len(sent) == 0 || c.api.opts.Closed != nil {
 		return nil
 	}
 	scheme, token, _ := strings.Cut(sent[0], " ")

@@ -70,6 +70,9 @@ func (w *fileWriter) begin() {
 }
 
 func (w *fileWriter) Write(p []byte) (int, error) {
+	if err := w.call.Ctx.Err(); err != nil { // the caller is gone, or the call was cut off
+		return 0, err
+	}
 	w.begin()
 	_ = http.NewResponseController(w.call.out).SetWriteDeadline(time.Now().Add(writePatience))
 	return w.call.out.Write(p)

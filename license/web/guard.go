@@ -64,7 +64,7 @@ func (c *Call) finish(begun time.Time) {
 		}
 	}
 	switch {
-	case c.out.status >= http.StatusInternalServerError && fault.Of(c.cause).Kind == fault.Internal:
+	case c.cause != nil && c.out.status >= http.StatusInternalServerError && fault.Of(c.cause).Kind == fault.Internal:
 		c.log(begun, slog.LevelError, "failed", slog.Any("cause", c.cause))
 	case c.cause != nil:
 		c.log(begun, slog.LevelInfo, "refused", slog.String("code", fault.Of(c.cause).Code))

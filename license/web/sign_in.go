@@ -1,9 +1,14 @@
 package web
 
 import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"goldfish/license"
@@ -117,6 +122,33 @@ type passwordIn struct {
 	}
 }
 
+var loginOp = Op{
+	Method: "POST", Path: "/api/v1/auth/login", ID: "login", Tag: "auth", Summary: "登录 · Sign in",
+	Public: true, Message: "signed_in", Errors: []int{401, 403, 404},
+}
+
+// RegisterOpening adds the one route of sessions that a closed API has: a sign-in that opens the appliance. Its form is
+// judged as always; what open gives then answers the same request.
+func RegisterOpening(a *API, open func(c *Call, username, password string) (http.Handler, error)) {
+	op := loginOp
+	a.note(&op)
+	huma.Register(a.huma, a.operation(&op, mustBody), func(ctx context.Context, in *signInIn) (*huma.StreamResponse, error) {
+		c := callOf(ctx)
+		next, err := open(c, in.Body.Username, in.Body.Password)
+		if err != nil {
+			return nil, c.refuse(err)
+		}
+		return &huma.StreamResponse{Body: func(huma.Context) { c.pass(next) }}, nil
+	})
+}
+
+// pass lets another handler answer the request, whose body was read here.
+func (c *Call) pass(next http.Handler) {
+	r := c.in.Clone(c.Ctx)
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(c.Raw)), int64(len(c.Raw)), nil
+	next.ServeHTTP(c.out, r)
+}
+
 // RegisterSignIn adds the routes of accounts and sessions, which both listeners have. Creating an account is for the
 // client listener alone.
 func RegisterSignIn(a *API, register bool) {
@@ -126,10 +158,7 @@ func RegisterSignIn(a *API, register bool) {
 			Public: true, Status: 201, Message: "registered", Errors: []int{404, 409},
 		}, signUp)
 	}
-	Route(a, Op{
-		Method: "POST", Path: "/api/v1/auth/login", ID: "login", Tag: "auth", Summary: "登录 · Sign in",
-		Public: true, Message: "signed_in", Errors: []int{401, 403, 404},
-	}, signIn)
+	Route(a, loginOp, signIn)
 	Route(a, Op{
 		Method: "POST", Path: "/api/v1/auth/refresh", ID: "refresh", Tag: "auth", Summary: "换取新令牌 · New tokens for a refresh token",
 		Detail: "旧令牌再次使用会结束会话。Using an old one again ends the session.",

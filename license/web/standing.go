@@ -23,19 +23,27 @@ func RegisterStanding(a *API) {
 	Route(a, Op{
 		Method: "GET", Path: "/readyz", ID: "readyz", Tag: "health", Summary: "可以服务 · It can serve", Public: true,
 	}, func(*Call, *struct{}) (HealthOut, error) {
-		if err := a.Authority().Ready(); err != nil {
-			return HealthOut{}, fault.New(fault.Unavailable, "not_ready").After(5 * time.Second).Because(err)
-		}
-		return HealthOut{"ok"}, nil
+		return HealthOut{"ok"}, a.ready()
 	})
 	Handle(a, Op{Method: "GET", Path: "/api/openapi.json", ID: "openapi", Public: true}, func(c *Call) {
 		doc := a.document.Load()
 		if doc == nil {
-			c.Fail(fault.New(fault.NotFound, "not_found_route"))
+			c.Fail(a.absent())
 			return
 		}
 		c.serve("openapi.json", "application/json", *doc)
 	})
+}
+
+// ready says why nothing can be served.
+func (a *API) ready() error {
+	if a.opts.Closed != nil {
+		return a.opts.Closed()
+	}
+	if err := a.Authority().Ready(); err != nil {
+		return fault.New(fault.Unavailable, "not_ready").After(5 * time.Second).Because(err)
+	}
+	return nil
 }
 
 // Describe sets what /api/openapi.json answers: Document of all listeners.

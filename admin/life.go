@@ -1,0 +1,174 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"goldfish/admin/backup"
+	"goldfish/admin/config"
+	"goldfish/admin/control"
+	"goldfish/license"
+)
+
+// life takes an appliance through its phases: it opens the file, lives in the house that is built over it, leaves the
+// house when the file is to be exchanged, and opens it again. One goroutine decides. Listeners, servers and the
+// control line outlast it all: what answers there is exchanged on a stage.
+type life struct {
+	Appliance
+	opts    license.Options
+	told    config.Ready
+	tell    func(config.Ready)
+	started func()
+	*standing
+
+	console, client, orders stage
+	closed                  [3]Door // what answers on these while no house stands
+	gates                   []*gate
+	line                    *control.Line
+	shutOnce                sync.Once
+	lived                   bool // a house has stood
+}
+
+// order is to exchange the file.
+type order struct {
+	work string
+	fn   func() error
+}
+
+// run lives until ctx ends or a listener fails.
+func (l *life) run(ctx context.Context, at [2]net.Listener) (err error) {
+	if l.closed, err = l.closedDoors(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(at))
+	l.show(l.closed)
+	for i, handler := range []http.Handler{Hosts(l.Settings.ConsoleListen.Host, &l.console), &l.client} {
+		l.gates = append(l.gates, openGate(l.Log, at[i], handler, func(err error) { failed <- err; cancel() }))
+	}
+	err = l.live(ctx)
+	l.shut()
+	select {
+	case why := <-failed:
+		err = errors.Join(why, err)
+	default:
+	}
+	return err
+}
+
+func (l *life) live(ctx context.Context) error {
+	for ctx.Err() == nil {
+		a, err := l.open(ctx)
+		if err != nil || a == nil {
+			return err
+		}
+		next, err := l.inhabit(ctx, a)
+		if err != nil || next == nil {
+			return err
+		}
+		l.exchange(next)
+	}
+	return nil
+}
+
+// reopens is how long to wait before each further try to open a file that was open before: another program may be
+// reading it just then.
+var reopens = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
+
+// open opens the file, nil if ctx ended first. At the first start one that does not open ends the appliance at once.
+func (l *life) open(ctx context.Context) (*license.Authority, error) {
+	became := l.failure()
+	for n := 0; ; n++ {
+		a, err := license.Open(l.told.File, l.opts)
+		if err == nil {
+			l.setFailure(became)
+			return a, nil
+		}
+		f := backup.Explain(l.told.File, err)
+		if !l.lived || n == len(reopens) {
+			return nil, f
+		}
+		l.Log.Error("the file does not open again", "err", err)
+		l.setFailure(f.Code)
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(reopens[n]):
+		}
+	}
+}
+
+// exchange does the work for which the file was closed. One that fails has brought back what was there before.
+func (l *life) exchange(o *order) {
+	err := func() (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return o.fn()
+	}()
+	l.setFailure("")
+	if err != nil {
+		l.Log.Error("the file was not exchanged", "work", o.work, "err", err)
+		l.setFailure(backup.Explain(l.told.File, err).Code)
+	}
+}
+
+// hear opens the control line, once the file is held: a socket that lies there then is nobody's.
+func (l *life) hear() (err error) {
+	if l.line != nil {
+		return nil
+	}
+	if l.line, err = control.Listen(l.Settings.Data, &l.orders); err != nil {
+		return backup.Explain(l.Settings.Data, err)
+	}
+	return nil
+}
+
+// show exchanges what answers on the stages, and gives what did.
+func (l *life) show(doors [3]Door) (before [3]*scene) {
+	for i, t := range l.stages() {
+		before[i] = t.show(doors[i])
+	}
+	return before
+}
+
+func (l *life) stages() [3]*stage { return [3]*stage{&l.console, &l.client, &l.orders} }
+
+// shut ends listeners, servers and the control line, and what answers there: calls under way are finished, for at most
+// drainMost. Orders of the command line are cut off: a backup may take as long as it likes.
+func (l *life) shut() {
+	l.shutOnce.Do(func() {
+		l.setEnding()
+		short, cancel := context.WithTimeout(context.Background(), drainMost)
+		defer cancel()
+		cut, cutNow := context.WithCancel(short)
+		cutNow()
+		var all sync.WaitGroup
+		for i, s := range l.show(l.closed) {
+			patience := short
+			if l.stages()[i] == &l.orders {
+				patience = cut
+			}
+			all.Go(func() { s.end(patience, l.Log) })
+		}
+		for _, g := range l.gates {
+			all.Go(func() { g.close(short, l.Log) })
+		}
+		all.Wait()
+		if l.line == nil {
+			return
+		}
+		if err := l.line.Close(cut); err != nil && !errors.Is(err, context.Canceled) {
+			l.Log.Error("the control line was not closed", "err", err)
+		}
+	})
+}

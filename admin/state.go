@@ -1,0 +1,151 @@
+package admin
+
+import (
+	"sync"
+	"time"
+
+	"goldfish/license"
+	"goldfish/license/fault"
+	"goldfish/license/web"
+)
+
+// The phases of an appliance.
+const (
+	phaseStarting = "starting"
+	phaseWorking  = "working"
+	phaseSealed   = "sealed"
+	phaseReady    = "ready"
+	phaseEnding   = "ending" // told to nobody: the doors are closing
+)
+
+// StateOut is how the appliance stands. It is told to everybody who reaches the console.
+type StateOut struct {
+	State        string `json:"state" enum:"starting,working,sealed,ready"`
+	Work         string `json:"work" enum:",check,migrate,restore" doc:"What is being done to the file while working"`
+	Done         int64  `json:"done" doc:"How far the work is, of total"`
+	Total        int64  `json:"total" doc:"0: not known"`
+	Empty        bool   `json:"empty" doc:"Nobody has used it yet: a backup can be restored without signing in"`
+	Recovery     bool   `json:"recovery" doc:"A recovery code can open the sealed file"`
+	ErrorCode    string `json:"error_code" doc:"Why the last work on the file failed, empty if it did not"`
+	ErrorMessage string `json:"error_message"`
+}
+
+// standing is how the appliance stands, for those who ask while it changes.
+type standing struct {
+	mu          sync.Mutex
+	phase, work string
+	done, total int64
+	failed      string             // the code of what failed last
+	owner       *license.Authority // while ready
+}
+
+func (s *standing) setReady(a *license.Authority) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.work, s.done, s.total, s.owner = phaseReady, "", 0, 0, a
+}
+
+// setWorking begins a work on the closed file. What came of the last one is forgotten.
+func (s *standing) setWorking(work string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.work, s.done, s.total, s.owner, s.failed = phaseWorking, work, 0, 0, nil, ""
+}
+
+func (s *standing) setEnding() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.owner = phaseEnding, nil
+}
+
+func (s *standing) setFailure(code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = code
+}
+
+func (s *standing) failure() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// why is the fault that is answered to everything else while no house stands.
+func (s *standing) why() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.phase {
+	case phaseSealed:
+		return fault.New(fault.Unavailable, "sealed").After(sealedAgain)
+	case phaseEnding:
+		return fault.New(fault.Unavailable, "shutting_down").After(startingAgain)
+	}
+	return fault.New(fault.Unavailable, "starting").After(startingAgain)
+}
+
+// When clients that were refused should come again.
+const (
+	sealedAgain   = 30 * time.Second
+	startingAgain = 5 * time.Second
+)
+
+// state is how the appliance stands, in words for the caller.
+func (s *standing) state(lang web.Lang) (StateOut, error) {
+	s.mu.Lock()
+	out := StateOut{State: s.phase, Work: s.work, Done: s.done, Total: s.total, ErrorCode: s.failed}
+	owner := s.owner
+	s.mu.Unlock()
+	if out.State == phaseEnding {
+		return out, s.why()
+	}
+	if out.ErrorCode != "" {
+		out.ErrorMessage = lang.Say("work_failed", nil)
+	}
+	if owner == nil {
+		return out, nil
+	}
+	return out, out.ask(owner)
+}
+
+// ask fills in what the open file knows.
+func (o *StateOut) ask(a *license.Authority) (err error) {
+	o.Empty, err = a.Empty()
+	return err
+}
+
+func registerState(a *web.API, state func(web.Lang) (StateOut, error)) {
+	web.Route(a, web.Op{
+		Method: "GET", Path: "/api/v1/admin/state", ID: "state", Tag: "state", Summary: "服务状态 · How the appliance stands",
+		Detail: "无需登录，也在数据文件尚未打开时回答。Answered without a sign-in, and also while the data file is not open.",
+		Public: true, Errors: []int{401},
+	}, func(c *web.Call, _ *struct{}) (StateOut, error) { return state(c.Lang) })
+}
+
+// UnsealIn opens a sealed file by its recovery code.
+type UnsealIn struct {
+	Body struct {
+		Code     string `json:"recovery_code" doc:"As it was shown when it was made; spaces and dashes do not count"`
+		Username string `json:"username" example:"admin" doc:"The owner whose password is set anew"`
+		Password string `json:"new_password" example:"Goldfish-2026!"`
+	}
+}
+
+func registerUnseal(a *web.API, unseal func(*web.Call, *UnsealIn) (StateOut, error)) {
+	web.Route(a, web.Op{
+		Method: "POST", Path: "/api/v1/admin/unseal", ID: "unseal", Tag: "state", Summary: "用恢复码打开数据文件 · Open the sealed file by its recovery code",
+		Detail: "随后请用新密码登录。Sign in with the new password afterwards.",
+		Public: true, Message: "unsealed", Errors: []int{401, 409},
+	}, unseal)
+}
+
+// registerStanding adds to an open appliance what a closed one answers too.
+func (c *Console) registerStanding(a *web.API) {
+	state := c.opts.State
+	if state == nil {
+		state = (&standing{phase: phaseReady, owner: c.rules}).state
+	}
+	registerState(a, state)
+	registerUnseal(a, func(*web.Call, *UnsealIn) (StateOut, error) {
+		return StateOut{}, fault.New(fault.Conflict, "not_sealed")
+	})
+}
