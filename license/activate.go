@@ -196,6 +196,9 @@ func (a *Authority) replaceKey(tx *store.Tx, h *hearing, o *outcome) error {
 	b := *o.binding
 	e := about(DeviceReplaced, NounDevice, b.ID, o.app.ID)
 	if b.Key != "" {
+		if err := leaveTrace(tx, o.app.ID, b.Card, b.Key); err != nil {
+			return err
+		}
 		seq, err := nextPush(tx, o.app.ID, false)
 		if err != nil {
 			return err

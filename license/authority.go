@@ -66,6 +66,7 @@ type Authority struct {
 	notices  signedNotices
 	opened   Loss // the last event before the file was opened, and when that was
 	outside  outside
+	purge    purge
 
 	deviceTickets  tickets[DeviceTicket]
 	consoleTickets tickets[Actor]

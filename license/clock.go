@@ -1,6 +1,7 @@
 package license
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -106,7 +107,7 @@ func (a *Authority) checkClock(ahead time.Duration) error {
 	case now < high-clockSlack.Milliseconds():
 		return a.clockFellBack(now)
 	case now > high+ahead.Milliseconds():
-		if err := a.clockError(codeClockAhead); err != nil {
+		if err := errors.Join(a.holdPurge(), a.clockError(codeClockAhead)); err != nil {
 			return err
 		}
 	}
@@ -127,7 +128,7 @@ func (a *Authority) clockFellBack(now int64) error {
 	if err := a.clockError(codeClockBack); err != nil {
 		return err
 	}
-	if err := a.reviveLicences(); err != nil {
+	if err := errors.Join(a.reviveLicences(), a.releasePurge()); err != nil {
 		return err
 	}
 	return a.keepClock(now, epoch, true)

@@ -1,6 +1,7 @@
 package license
 
 import (
+	"fmt"
 	"time"
 
 	"goldfish/store"
@@ -60,3 +61,39 @@ func (a *Authority) KeepOutside() error { return a.keepOutside() }
 
 // Covers says whether a loss may have taken what was signed in an epoch at a time.
 func (l Loss) Covers(epoch, iat int64) bool { return l.covers(epoch, iat) }
+
+// Traced says whether the file knows that a device key held a card and holds it no more.
+func (a *Authority) Traced(key string, card *Card) (bool, error) {
+	return store.Read(a.db, func(tx *store.Tx) (bool, error) { return traced(tx, key, card.ID, card.Licence) })
+}
+
+// PurgeCard takes a card's bindings away, as a purge of the card does.
+func (a *Authority) PurgeCard(c *Card) error {
+	return a.db.Update(func(tx *store.Tx) error {
+		var rows []*Binding
+		for b, err := range rowsBy(tx, bindings, bindingByLicence, store.Range{Prefix: c.Licence.Key()}) {
+			if err != nil {
+				return err
+			}
+			rows = append(rows, b)
+		}
+		for _, b := range rows {
+			if err := dropBinding(tx, b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// LeaveTraces leaves traces of devices that nobody knows.
+func (a *Authority) LeaveTraces(n int) error {
+	return a.db.Update(func(tx *store.Tx) error {
+		for i := range n {
+			if err := leaveTrace(tx, 1, 1, fmt.Sprintf("%043d", i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

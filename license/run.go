@@ -30,6 +30,7 @@ func (a *Authority) Run(ctx context.Context) {
 			step("presence", a.FlushPresence)
 			step("offline", a.SweepOffline)
 			step("outside", a.keepOutside)
+			step("purge", a.Purge)
 		}
 	}
 }

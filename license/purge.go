@@ -1,0 +1,111 @@
+package license
+
+import "goldfish/store"
+
+const (
+	purgeRows = 1000 // rows that one step looks at
+	// purgeHold is the mark of a clock that jumped ahead: until somebody says that it is right, or it falls back,
+	// nothing is purged by it (protocol §12).
+	purgeHold = "purge.hold"
+)
+
+// purge is how far each table was looked through for rows that are too old to be kept.
+type purge struct {
+	bindings, traces, receipts store.ID
+}
+
+// Purge looks at the next rows of what is kept for 400 days, and takes away what is older: ended bindings, and
+// traces. Call it regularly, from one goroutine.
+func (a *Authority) Purge() error {
+	held, err := a.PurgeHeld()
+	if err != nil || held {
+		return err
+	}
+	if err := purgeSlice(a, bindings, &a.purge.bindings, func(tx *store.Tx, b *Binding) bool {
+		return b.Ended != 0 && old(tx.Now, b.Ended)
+	}, dropBinding); err != nil {
+		return err
+	}
+	return purgeSlice(a, traces, &a.purge.traces, func(tx *store.Tx, t *Trace) bool { return old(tx.Now, t.Ended) },
+		func(tx *store.Tx, t *Trace) error { return traces.Delete(tx, t.Binding.Key()) })
+}
+
+// purgeSlice looks at the next rows of a table, from its beginning again after its end, and drops those that are
+// due in one transaction, which judges each anew.
+func purgeSlice[T any](a *Authority, t *store.Table[T], after *store.ID, due func(*store.Tx, *T) bool, drop func(*store.Tx, *T) error) error {
+	var keys [][]byte
+	last, err := store.Read(a.db, func(tx *store.Tx) (store.ID, error) {
+		keys = nil
+		looked := 0
+		for row, err := range t.Scan(tx, store.Range{After: after.Key()}) {
+			if err != nil { // damaged: not this step's to tell
+				continue
+			}
+			if due(tx, row) {
+				keys = append(keys, t.Key(row))
+			}
+			if looked++; looked >= purgeRows {
+				return store.IDOf(t.Key(row)), nil
+			}
+		}
+		return 0, nil
+	})
+	if err != nil {
+		return err
+	}
+	*after = last
+	if len(keys) == 0 {
+		return nil
+	}
+	return a.db.Update(func(tx *store.Tx) error {
+		for _, key := range keys {
+			row, err := t.Get(tx, key)
+			if isNotFound(err) || err == nil && !due(tx, row) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := drop(tx, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// holdPurge keeps everything until the clock, which jumped ahead, is known to be right.
+func (a *Authority) holdPurge() error {
+	return a.db.Update(func(tx *store.Tx) error {
+		return marks.Put(tx, &Marker{Name: purgeHold, Value: tx.Now.UnixMilli()})
+	})
+}
+
+// PurgeHeld says whether nothing is purged because the clock jumped ahead and nobody has said that it is right.
+func (a *Authority) PurgeHeld() (bool, error) {
+	return store.Read(a.db, func(tx *store.Tx) (bool, error) { return marks.Has(tx, []byte(purgeHold)), nil })
+}
+
+// ConfirmClock is the owner's word that the clock is right: what it says is old is purged again.
+func (a *Authority) ConfirmClock(who Actor) error {
+	if err := who.Authorise(WriteFile); err != nil {
+		return err
+	}
+	return a.db.Update(func(tx *store.Tx) error {
+		if err := release(tx); err != nil {
+			return err
+		}
+		return record(tx, who, about(SystemSetting, 0, 0, 0).because("clock_confirmed"))
+	})
+}
+
+// releasePurge goes on with it, for the clock has fallen back to where it was.
+func (a *Authority) releasePurge() error { return a.db.Update(release) }
+
+func release(tx *store.Tx) error {
+	err := marks.Delete(tx, []byte(purgeHold))
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}
