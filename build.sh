@@ -66,6 +66,7 @@ missing() { # prints the Debian packages whose tools are not there
 	command -v git >/dev/null || echo git
 	command -v curl >/dev/null || echo curl
 	command -v python3 >/dev/null || echo python3
+	[ "$(id -u)" = 0 ] || command -v fusermount3 >/dev/null || echo fuse3 # the tests mount a disk that fails
 	if has sdk; then python3 -c 'import cryptography' 2>/dev/null || echo python3-cryptography; fi # the SDK uses it where it is
 	has ui || return 0
 	node_is_new || command -v npm >/dev/null || echo npm
@@ -105,6 +106,7 @@ tools() {
 		lacking=$(missing | xargs)
 		[ -z "$lacking" ] || die "still missing after installing: $lacking"
 	fi
+	[ -c /dev/fuse ] || die "the device /dev/fuse is missing, which the tests of a power cut need (modprobe fuse; in a container: --device /dev/fuse --cap-add SYS_ADMIN)"
 	own_node
 	go version
 	if has ui; then

@@ -24,6 +24,7 @@ var house = map[string]room{
 	"store":           {theirs: []string{"go.etcd.io/bbolt", "github.com/dgraph-io/ristretto/v2", "github.com/fxamacker/cbor/v2", "github.com/google/uuid", "golang.org/x/sys"}, tests: []string{"github.com/anishathalye/porcupine", "store/keyring"}},
 	"store/keyring":   {theirs: []string{"golang.org/x/crypto", "golang.org/x/sys", "github.com/fxamacker/cbor/v2"}},
 	"store/storetest": {ours: []string{"store", "store/keyring"}},
+	"store/powercut":  {theirs: []string{"github.com/hanwen/go-fuse/v2"}, tests: []string{"store", "store/keyring"}},
 
 	"license": {
 		ours:   append([]string{"store", "store/keyring"}, leaves...),
