@@ -1,11 +1,14 @@
 package backup
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"goldfish/license"
@@ -26,7 +29,8 @@ type Restored struct {
 
 // Restore puts a backup in the place of file. It is checked first, in a copy beside file, and that copy takes
 // the name in one step; what stood there is kept beside it. The epoch rises above that of either, so that no
-// id is given out twice. Anything that fails leaves everything as it was.
+// id is given out twice. One of another machine is restored as it is: its appliance starts sealed. Anything that
+// fails leaves everything as it was.
 //
 // Faults: backup_checksum, backup_damaged, file_locked for a file that is in use, and those of Explain.
 func Restore(path, file string, o license.Options) (*Restored, error) {
@@ -51,19 +55,59 @@ func restore(path, file string, o license.Options) (*Restored, error) {
 		return nil, err
 	}
 	defer tidy(tmp)
-	r, err := verify(path, tmp, o)
+	r, err := fetch(path, tmp, o)
 	if err != nil {
 		return nil, named(err, path)
 	}
-	if r.Epoch, err = raise(tmp, now.above(r.Epoch), o); err != nil {
+	if r.Epoch, err = raise(tmp, now.above(r.Epoch)-1, o); err != nil {
 		return nil, err
 	}
 	if err := inherit(tmp); err != nil {
 		return nil, err
 	}
 	out := &Restored{Report: *r, File: file}
-	out.Kept, err = now.replace(tmp, o.Clock())
-	return out, err
+	if out.Kept, err = now.replace(tmp, "before-restore", o.Clock()); err != nil {
+		return nil, err
+	}
+	out.tell(o)
+	return out, nil
+}
+
+// tell leaves word of a restore to whoever opens the file next, and that it is ours. Neither is worth undoing it.
+func (r *Restored) tell(o license.Options) {
+	n := news{Kind: uint16(license.SystemRestored), Args: map[string]string{"file": filepath.Base(r.Path), "epoch": strconv.Itoa(int(r.Epoch))}, At: o.Clock()}
+	t := &trace{Path: r.File, UUID: r.Appliance, Stopped: true, Last: &LastCheck{At: o.Clock(), OK: true}}
+	if was := recall(o.StateDir, r.File); was != nil {
+		t.Folders = was.Folders
+	}
+	if err := errors.Join(n.leave(r.File), t.keep(o.StateDir)); err != nil {
+		logOf(o).Warn("a restore could not be noted", "file", r.File, "err", err)
+	}
+}
+
+// fetch makes the new file copied of a backup, and has it judged.
+func fetch(path, copied string, o license.Options) (*Report, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is not a regular file", store.ErrNotOurs, path)
+	}
+	sum, err := unpack(path, copied)
+	if sum != "" { // another sum tells more than what is wrong inside
+		err = cmp.Or(compare(path, sum), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	q := question{Path: copied, Scratch: filepath.Dir(copied), Release: o.Release, Key: o.MachineKey}
+	r, err := ask(context.Background(), q, logOf(o), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Path, r.Bytes, r.SHA256, r.Changed = path, info.Size(), sum, info.ModTime().UTC()
+	return r, r.fault(path)
 }
 
 // tidy takes away a scratch file, and what bringing it up to date has left beside it.
@@ -74,17 +118,15 @@ func tidy(tmp string) {
 	}
 }
 
-// raise lifts a file's epoch to at least the given one.
-func raise(path string, least uint16, o license.Options) (epoch uint16, err error) {
+// raise lifts a file's epoch above the given one and its own.
+func raise(path string, floor uint16, o license.Options) (epoch uint16, err error) {
 	db, err := store.Open(path, store.Options{
 		Schema: license.Schema(o.Release), Clock: o.Clock, Rand: o.Rand, Log: o.Log, MustExist: true,
 	})
 	if err != nil {
 		return 0, err
 	}
-	for epoch = db.Epoch(); epoch < least && err == nil; {
-		epoch, err = db.NextEpoch()
-	}
+	epoch, err = store.Write(db, func(tx *store.Tx) (uint16, error) { return tx.RaiseEpoch(floor) })
 	return epoch, errors.Join(err, db.Close())
 }
 
@@ -142,15 +184,15 @@ func (p *place) leave() {
 	}
 }
 
-// replace gives tmp the place's name, and what stood there another one.
-func (p *place) replace(tmp string, now time.Time) (kept string, err error) {
+// replace gives tmp the place's name, and what stood there another one, which says why.
+func (p *place) replace(tmp, why string, now time.Time) (kept string, err error) {
 	if !p.there {
 		return "", put(tmp, p.file)
 	}
 	if isWindows {
 		p.leave() // an open file cannot be renamed there
 	}
-	stem := p.file + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	stem := p.file + "." + why + "-" + now.UTC().Format(stamp)
 	kept = stem
 	for n := 2; ; n++ {
 		if err = os.Link(p.file, kept); !errors.Is(err, fs.ErrExist) {

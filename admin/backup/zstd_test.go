@@ -49,7 +49,7 @@ func TestACompressedBackup(t *testing.T) {
 	if restored, err := Restore(path, file, options(w)); err != nil || restored.Rows["cards"] != 20 {
 		t.Errorf("%v %+v", err, restored)
 	}
-	only(t, filepath.Dir(file), "goldfish.db")
+	only(t, filepath.Dir(file), "goldfish.db", "goldfish.db.notes.json")
 	only(t, filepath.Dir(path), "one.db.zst", "one.db.zst.sha256")
 }
 
