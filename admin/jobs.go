@@ -8,7 +8,7 @@ import (
 // JobOut is long work in the background.
 type JobOut struct {
 	ID         string   `json:"id"`
-	Kind       string   `json:"kind" enum:"batch.generate"`
+	Kind       string   `json:"kind" enum:"batch.generate,keyring.rotate"`
 	State      string   `json:"state" enum:"running,done,cancelled,failed" doc:"It is running, too, while what it made is taken away again"`
 	Done       int      `json:"done"`
 	Total      int      `json:"total"`

@@ -61,6 +61,7 @@ type Authority struct {
 	refusals refusals
 	jobs     jobRunner
 	idle     idleWatch
+	seals    sealCount
 	codes    pendingCodes
 	clock    clockWatch
 	notices  signedNotices

@@ -1,7 +1,6 @@
 package license
 
 import (
-	"context"
 	"errors"
 
 	"goldfish/license/cardkey"
@@ -14,30 +13,11 @@ const (
 	drawsMost = 8   // of a card key that exists already
 )
 
-// generate makes a batch's cards slice by slice, or takes them away again when the job was turned round, until
-// the job is over or the appliance stops; then it goes on at the next start.
-func (a *Authority) generate(stopping context.Context, id store.ID) {
+// generator makes a batch's cards slice by slice, or takes them away again when the job was turned round.
+func (a *Authority) generator(id store.ID) func() (*Job, error) {
 	keys := cardkey.NewGenerator(a.opts.Rand)
-	for try := 0; stopping.Err() == nil; {
-		job, err := store.Write(a.db, func(tx *store.Tx) (*Job, error) { return step(tx, id, keys) })
-		if errors.Is(err, store.ErrClosed) {
-			return
-		}
-		if err != nil {
-			a.log.Error("a job's step failed", "job", a.ids.Out(NounJob, id), "err", err)
-			if try++; try > triesMost {
-				a.giveUp(id)
-			}
-			if !a.jobs.rest(try) {
-				return
-			}
-			continue
-		}
-		try = 0
-		a.jobs.tell(job)
-		if job.State != JobRunning && job.State != JobCancelling {
-			return
-		}
+	return func() (*Job, error) {
+		return store.Write(a.db, func(tx *store.Tx) (*Job, error) { return step(tx, id, keys) })
 	}
 }
 

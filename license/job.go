@@ -2,6 +2,7 @@ package license
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -12,16 +13,16 @@ import (
 // JobKind says what a job does. The numbers lie in the file and are never used again.
 type JobKind uint8
 
-// JobGenerate makes a batch's cards.
-const JobGenerate JobKind = 1
+// The kinds of a job: one makes a batch's cards, the other seals everything anew.
+const (
+	JobGenerate JobKind = 1
+	JobRotate   JobKind = 2
+)
+
+var jobKinds = []string{"", "batch.generate", "keyring.rotate"}
 
 // String is the kind's name on the wire.
-func (k JobKind) String() string {
-	if k == JobGenerate {
-		return "batch.generate"
-	}
-	return ""
-}
+func (k JobKind) String() string { return nameOf(jobKinds, uint8(k)) }
 
 // JobState is where a job stands.
 type JobState uint8
@@ -63,7 +64,7 @@ func newJob(tx *store.Tx, who Actor, kind JobKind, object store.ID, total int) (
 	return j, jobs.Put(tx, j)
 }
 
-// jobRunner runs one job after another. Where each stands is in the file alone.
+// jobRunner runs one batch's job after another, and a rotation beside them. Where each stands is in the file alone.
 type jobRunner struct {
 	authority *Authority
 	mu        sync.Mutex
@@ -103,11 +104,51 @@ func (r *jobRunner) start(id store.ID) {
 	if r.ctx.Err() != nil {
 		return // it goes on after the next start
 	}
-	r.wg.Go(func() {
+	r.wg.Go(func() { r.run(id) })
+}
+
+// run carries a job on until it is over or the appliance stops.
+func (r *jobRunner) run(id store.ID) {
+	a := r.authority
+	j, err := store.Read(a.db, func(tx *store.Tx) (*Job, error) { return jobs.Get(tx, id.Key()) })
+	switch {
+	case err != nil:
+		if !errors.Is(err, store.ErrClosed) {
+			a.log.Error("a job was not found", "job", a.ids.Out(NounJob, id), "err", err)
+		}
+	case j.Kind == JobRotate:
+		r.drive(id, a.newRotation(id).step, func() { a.rotationStalls() })
+	default:
 		r.turn.Lock()
 		defer r.turn.Unlock()
-		r.authority.generate(r.ctx, id)
-	})
+		r.drive(id, a.generator(id), func() { a.giveUp(id) })
+	}
+}
+
+// drive takes one step after another. One that fails is tried again, later each time; stuck is called once it has
+// failed too often.
+func (r *jobRunner) drive(id store.ID, step func() (*Job, error), stuck func()) {
+	for try := 0; r.ctx.Err() == nil; {
+		job, err := step()
+		if errors.Is(err, store.ErrClosed) {
+			return
+		}
+		if err != nil {
+			r.authority.log.Error("a job's step failed", "job", r.authority.ids.Out(NounJob, id), "err", err)
+			if try++; try == triesMost+1 {
+				stuck()
+			}
+			if !r.rest(try) {
+				return
+			}
+			continue
+		}
+		try = 0
+		r.tell(job)
+		if job.State != JobRunning && job.State != JobCancelling {
+			return
+		}
+	}
 }
 
 // end stops all jobs after their present slice; they go on at the next start.
@@ -163,7 +204,8 @@ func (a *Authority) ListJobs(who Actor, before store.ID, limit int) ([]*Job, err
 	})
 }
 
-// CancelJob stops a running job; what it has made is taken away again, and nothing is left of it.
+// CancelJob stops a running job; what it has made is taken away again, and nothing is left of it. A rotation cannot be
+// stopped: rows lie under two keys then.
 func (a *Authority) CancelJob(who Actor, id store.ID) (*Job, error) {
 	if err := who.Authorise(WriteJobs); err != nil {
 		return nil, err
@@ -172,6 +214,9 @@ func (a *Authority) CancelJob(who Actor, id store.ID) (*Job, error) {
 		j, err := rowOf(tx, jobs, id, NounJob)
 		if err != nil {
 			return nil, err
+		}
+		if j.Kind == JobRotate {
+			return nil, fault.New(fault.Conflict, "job_not_cancellable")
 		}
 		if j.State != JobRunning {
 			return nil, fault.New(fault.Conflict, "job_not_running").With("state", j.State.String())

@@ -7,7 +7,7 @@ import (
 )
 
 // Run does what time demands until ctx ends: heartbeats to the file, silent devices offline, ended licences
-// marked, refusals recorded, the clock watched. Every step is safe to repeat; a failing one is logged and
+// marked, refusals recorded, the clock and the key ring watched, the file compacted when that was wished. Every step is safe to repeat; a failing one is logged and
 // tried again.
 func (a *Authority) Run(ctx context.Context) {
 	fast, slow := time.NewTicker(time.Second), time.NewTicker(PresenceFlush)
@@ -25,9 +25,12 @@ func (a *Authority) Run(ctx context.Context) {
 		case <-fast.C:
 			step("expiry", a.SweepExpired)
 			step("refusals", a.flushRefusals)
+			step("compaction", a.CompactIfWished)
 		case <-slow.C:
 			step("clock", func() error { return a.checkClock(aheadRunning) })
 			step("presence", a.FlushPresence)
+			step("slots", a.sweepSlots)
+			step("seals", a.countSeals)
 			step("offline", a.SweepOffline)
 			step("outside", a.keepOutside)
 			step("purge", a.Purge)

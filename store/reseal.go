@@ -60,6 +60,9 @@ func (tx *Tx) Reseal(table string, after []byte, most int) (next []byte, n int, 
 	return nil, n, nil
 }
 
+// Rows is how many rows a table holds. It walks the table's pages, not its rows.
+func (tx *Tx) Rows(table string) int { return tx.bucket(table).Stats().KeyN }
+
 func (tx *Tx) reseal(s Sealer, table string, key, raw []byte) error {
 	plain, err := s.Open(place(table, key), raw[1:])
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -128,10 +129,49 @@ func TestMachineKeyFile(t *testing.T) {
 
 func TestKeysDoNotPrint(t *testing.T) {
 	r, root := ring(t)
+	code, err := NewCode(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft, err := DraftRecovery(code, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
-		out := fmt.Sprintf(verb+" "+verb, r, root)
-		if out != "keyring.Ring keyring.Root" {
+		out := fmt.Sprintf(strings.Repeat(verb+" ", 4), r, root, code, draft)
+		if out != "keyring.Ring keyring.Root keyring.Code keyring.Draft " {
 			t.Errorf("%s prints %q", verb, out)
+		}
+	}
+}
+
+func TestExposedKeyFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "machine.key")
+	if _, err := MachineKeyFile(path, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if got, wide := Exposed(path); wide != want || got != mode {
+			t.Errorf("mode %v: %v %v", mode, got, wide)
+		}
+	}
+	if _, wide := Exposed(path + "x"); wide {
+		t.Error("a file that is not there")
+	}
+}
+
+// A key that Windows sealed is of no use on another machine, and is not taken for something else.
+func TestKeyOfWindows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "machine.key")
+	for _, text := range []string{"dpapi:AAAA", "dpapi:", "dpapi:!", "DPAPI:AAAA"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := MachineKeyFile(path, rand.Reader); err == nil {
+			t.Errorf("%q was taken", text)
 		}
 	}
 }
