@@ -19,6 +19,7 @@ import (
 type body struct {
 	bolt    *bolt.DB
 	file    *os.File // bbolt's own, for reading past the map
+	mapped  int      // the least length of its map
 	began   int      // the newest transaction at the opening
 	readers atomic.Int64
 	gate    atomic.Pointer[gate]
@@ -113,15 +114,28 @@ func (b *body) close(log *slog.Logger, path string, list bool) error {
 
 // openBody opens the file for writing or, if asked, for reading only. It changes nothing in it.
 func openBody(path string, opts *Options) (*body, error) {
-	bdb, f, err := openBolt(path, opts)
+	b, err := openBolt(path, opts)
 	if err != nil {
 		return nil, err
 	}
-	b := &body{bolt: bdb, file: f, idle: make(chan struct{}, 1)}
-	tx, err := bdb.Begin(false)
+	tx, err := b.bolt.Begin(false)
 	if err != nil {
-		return nil, errors.Join(err, bdb.Close())
+		return nil, errors.Join(err, b.bolt.Close())
 	}
 	b.began = tx.ID()
 	return b, tx.Rollback()
+}
+
+// Room that the file grows by: an eighth of it, within these bounds. It takes no space on the disk before it is
+// used. The fewer steps, the fewer copies whose tool asked for the file's length just before one.
+const (
+	leastGrowth = 1 << 20
+	mostGrowth  = 16 << 20
+)
+
+// stock sets how much the file grows by the next time.
+func (b *body) stock() {
+	if info, err := b.file.Stat(); err == nil {
+		b.bolt.AllocSize = int(min(max(info.Size()/8, leastGrowth), mostGrowth))
+	}
 }

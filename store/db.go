@@ -103,6 +103,7 @@ type DB struct {
 	path   string
 	opts   Options
 	clean  bool
+	pins   *pins
 	sealer atomic.Pointer[Sealer]
 	cache  *rowCache
 	epoch  atomic.Uint32
@@ -161,7 +162,7 @@ func open(path string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{
-		path: path, opts: opts, clean: seen.clean, bell: make(chan struct{}),
+		path: path, opts: opts, clean: seen.clean, pins: newPins(path, &opts), bell: make(chan struct{}),
 		queue: make(chan *op, 4096), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	db.body.Store(b)
@@ -214,6 +215,7 @@ func (db *DB) Close() error {
 	if db.cache != nil {
 		db.cache.close() // ristretto panics if a reader still fills it
 	}
+	db.pins.drop()
 	return b.close(db.opts.Log, db.path, !db.opts.ReadOnly && !db.broken.Load())
 }
 

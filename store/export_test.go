@@ -1,6 +1,9 @@
 package store
 
-import "bytes"
+import (
+	"bytes"
+	"time"
+)
 
 // Queued is how many functions wait for the next commit.
 func (db *DB) Queued() int { return len(db.queue) }
@@ -35,3 +38,9 @@ func (db *DB) Frame(bucket string, key, payload []byte) []byte { return framed(b
 
 // Break has the file behave as after a failed last sync.
 func (db *DB) Break() { db.broken.Store(true) }
+
+// PinClock has the age of what is kept for copies measured by another clock.
+func (db *DB) PinClock(now func() time.Time) { db.pins.now = now }
+
+// SmallMap has the file begin with a map that it soon outgrows.
+func SmallMap(o *Options) { o.mapBytes = 1 }

@@ -59,15 +59,15 @@ func inspect(path string) (look, error) {
 		return look{}, err
 	}
 	defer f.Close()
-	m, l, err := judge(path, f)
-	if err != nil || l.clean {
+	if _, l, err := judge(path, f); err != nil || l.clean {
 		return l, err
 	}
 	if err := lockShared(path, f); err != nil {
-		return l, err
+		return look{}, err
 	}
 	defer releaseShared(f)
-	if m, l, err = judge(path, f); err != nil || l.clean { // its owner may have closed it just now
+	m, l, err := judge(path, f)
+	if err != nil || l.clean { // its owner may have closed it just now
 		return l, err
 	}
 	if err := m.whole(f, nil); err != nil {

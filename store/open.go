@@ -16,19 +16,15 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-const (
-	// A large map is only address space on 64-bit Unix and spares re-mapping under readers: it takes no
-	// memory, counts towards no container's limit, and a limit on address space itself (ulimit -v) is met
-	// by falling back to a small map. On Windows it would become the file's size at once.
-	mapBytes = 1 << 30
-	// With a large map bbolt would otherwise let the smallest file grow to 16 MiB at its first growth.
-	growBytes = 1 << 20
-)
+// A large map is only address space on 64-bit Unix and spares re-mapping under readers: it takes no memory,
+// counts towards no container's limit, and a limit on address space itself (ulimit -v) is met by falling back to
+// a small map. On Windows it would become the file's size at once.
+const mapBytes = 1 << 30
 
 // openBolt opens a file that inspect has passed, and writes nothing to it. bbolt's statistics are off: readers
 // queue for their lock, and a cached read takes a quarter less time without. The list of free pages is not
 // written by the commits: it would be as long as what is kept for copies.
-func openBolt(path string, opts *Options) (bdb *bolt.DB, f *os.File, err error) {
+func openBolt(path string, opts *Options) (*body, error) {
 	o := &bolt.Options{
 		Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoStatistics: true, NoFreelistSync: true,
 		ReadOnly: opts.ReadOnly, InitialMmapSize: opts.mapBytes,
@@ -36,20 +32,22 @@ func openBolt(path string, opts *Options) (bdb *bolt.DB, f *os.File, err error) 
 	if o.InitialMmapSize == 0 && runtime.GOOS != "windows" && !opts.ReadOnly {
 		o.InitialMmapSize = mapBytes
 	}
-	if bdb, f, err = mapped(path, o); errors.Is(err, syscall.ENOMEM) {
+	bdb, f, err := mapped(path, o)
+	if errors.Is(err, syscall.ENOMEM) {
 		o.InitialMmapSize = 0
 		bdb, f, err = mapped(path, o)
 	}
 	switch {
 	case err == nil:
-		bdb.AllocSize = growBytes
-		return bdb, f, stillAt(path, bdb, f)
+		b := &body{bolt: bdb, file: f, mapped: o.InitialMmapSize, idle: make(chan struct{}, 1)}
+		b.stock()
+		return b, stillAt(path, bdb, f)
 	case errors.Is(err, berrors.ErrTimeout):
 		err = fmt.Errorf("%w: %s", ErrLocked, path)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
 		err = fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
 	}
-	return nil, nil, err
+	return nil, err
 }
 
 // stillAt closes a file that lost its name while its lock was waited for: its owner has compacted it, and owns

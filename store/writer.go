@@ -98,6 +98,9 @@ func (db *DB) write() {
 			select {
 			case o := <-db.queue:
 				group = append(group, o)
+			case <-db.pins.due():
+				db.pins.expire()
+				continue
 			case <-db.stop:
 				db.drain()
 				return
@@ -171,6 +174,7 @@ func (db *DB) run(group []*op, now time.Time) (tx *Tx, rest []*op, again bool, e
 		return nil, nil, false, ErrBroken
 	}
 	b := db.body.Load()
+	db.pins.begin(b.bolt)
 	btx, err := b.bolt.Begin(true)
 	if err != nil {
 		return nil, nil, false, err
@@ -245,13 +249,16 @@ func (db *DB) finish(tx *Tx) error {
 		db.cache.touched(tx.touched, uint64(txid))
 	}
 	began := time.Now()
-	if err := db.sync(tx); err != nil {
+	if err := db.pins.guard(tx.body, func() error { return db.sync(tx) }); err != nil {
 		if tx.body.reached(txid) {
 			db.broken.Store(true)
 			return fmt.Errorf("%w: %w", ErrBroken, err)
 		}
 		return fmt.Errorf("store: the change could not be written: %w", err)
 	}
+	stats := tx.bolt.Stats()
+	db.pins.add(tx.body.bolt, stats.GetPageAlloc())
+	tx.body.stock()
 	db.stats.CommitTime.Add(int64(time.Since(began)))
 	db.stats.Commits.Add(1)
 	return nil

@@ -99,6 +99,9 @@ func WithPath(path string) Option { return func(s *settings) { s.path = path } }
 // WithCache gives the row cache so many bytes; the default is 1 MiB, 0 turns it off.
 func WithCache(bytes int64) Option { return func(s *settings) { s.opts.CacheBytes = bytes } }
 
+// With changes what the file is opened with in any other way.
+func With(set func(*store.Options)) Option { return func(s *settings) { set(&s.opts) } }
+
 // WithLog sends the store's log to l instead of nowhere.
 func WithLog(l *slog.Logger) Option { return func(s *settings) { s.opts.Log = l } }
 
