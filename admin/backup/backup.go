@@ -84,9 +84,9 @@ func produce(ctx context.Context, a *license.Authority, o license.Options, path 
 
 // complain puts what went wrong into the log and among the events.
 func complain(a *license.Authority, o license.Options, f *fault.Error) {
-	logOf(o).Error("a backup failed", "code", f.Code, "args", f.Args, "err", f.Cause)
+	logOf(o).Error("work on the file or its backups failed", "code", f.Code, "args", f.Args, "err", f.Cause)
 	if err := a.Record(license.System, license.Event{Kind: license.SystemError, Level: license.LevelError, Code: f.Code}); err != nil {
-		logOf(o).Error("a failed backup could not be recorded", "err", err)
+		logOf(o).Error("a failure could not be recorded", "err", err)
 	}
 }
 

@@ -8,53 +8,59 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sync"
 
 	"goldfish/license"
 	"goldfish/license/fault"
 )
 
-// channelPath is where a running appliance takes orders for backups on its control line.
-const channelPath = "/backups"
+// Where a running appliance takes orders on its control line.
+const (
+	backupsPath = "/backups"
+	prunePath   = "/backups/prune"
+	compactPath = "/file/compact"
+)
 
-// answer is what the control line says: a report, or why there is none.
+// answer is what the control line says: what was made, or why nothing was.
 type answer struct {
 	Report *Report        `json:"report,omitempty"`
+	Pruned *Pruned        `json:"pruned,omitempty"`
 	Code   string         `json:"code,omitempty"`
 	Args   map[string]any `json:"args,omitempty"`
 }
 
-// Handler makes backups of a running appliance into dir, one at a time, for its own command line. What an
-// interrupted one has left there goes.
-func Handler(a *license.Authority, o license.Options, dir string) http.Handler {
-	left, _ := filepath.Glob(filepath.Join(dir, "*.part"))
-	for _, path := range left {
-		_ = os.Remove(path)
-	}
-	var running sync.Mutex
+// Handler takes the orders of the appliance's own command line.
+func (k *Keeper) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+channelPath, func(w http.ResponseWriter, _ *http.Request) {
-		if !running.TryLock() {
-			reply(w, nil, fault.New(fault.Conflict, "backup_running"))
-			return
-		}
-		defer running.Unlock()
-		r, err := Make(a, o, free(filepath.Join(dir, Name(o.Clock()))))
-		reply(w, r, err)
+	order := func(path string, do func() (answer, error)) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, _ *http.Request) {
+			out, err := do()
+			if err != nil {
+				f := Explain(k.dir, err)
+				out = answer{Code: f.Code, Args: f.Args}
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(out)
+		})
+	}
+	order(backupsPath, func() (answer, error) {
+		r, err := k.Make()
+		return answer{Report: r}, err
 	})
+	order(prunePath, func() (answer, error) {
+		p, err := k.Prune(license.System)
+		return answer{Pruned: &p}, err
+	})
+	order(compactPath, func() (answer, error) { return answer{}, k.Compact(license.System) })
 	return mux
 }
 
-func reply(w http.ResponseWriter, r *Report, err error) {
-	out := answer{Report: r}
+// Handler is that of a keeper of its own.
+func Handler(a *license.Authority, o license.Options, dir string) http.Handler {
+	k, err := NewKeeper(a, o, dir)
 	if err != nil {
-		f := fault.Of(err)
-		out = answer{Code: f.Code, Args: f.Args}
+		panic(err)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(out)
+	return k.Handler()
 }
 
 // Doer is an http.Client that reaches a running appliance.
@@ -64,43 +70,67 @@ type Doer interface {
 
 // Order has a running appliance make a backup. Faults: backup_running, those of Make, and control_failed.
 func Order(ctx context.Context, line Doer) (*Report, error) {
-	out, err := order(ctx, line)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "control_failed").With("error", err.Error()).Because(err)
+	out, err := ordered(ctx, line, backupsPath)
+	if err == nil && out.Report == nil {
+		return nil, cut(errors.New("an empty answer"))
 	}
-	if out.Code != "" {
-		f := fault.New(fault.Unavailable, out.Code)
-		for name, value := range out.Args {
-			f = f.With(name, value)
-		}
-		return nil, f
-	}
-	return out.Report, nil
+	return out.Report, err
 }
 
-func order(ctx context.Context, line Doer) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://goldfish"+channelPath, http.NoBody)
+// OrderPrune has a running appliance take away the backups that its plan does not keep. Faults: backup_running, those
+// of Explain, and control_failed.
+func OrderPrune(ctx context.Context, line Doer) (Pruned, error) {
+	out, err := ordered(ctx, line, prunePath)
+	if err == nil && out.Pruned == nil {
+		err = cut(errors.New("an empty answer"))
+	}
 	if err != nil {
-		return nil, err
+		return Pruned{}, err
+	}
+	return *out.Pruned, nil
+}
+
+// OrderCompact has a running appliance compact its file. Faults: backup_running, those of Explain, and control_failed.
+func OrderCompact(ctx context.Context, line Doer) error {
+	_, err := ordered(ctx, line, compactPath)
+	return err
+}
+
+// cut is a line on which no sense was heard.
+func cut(err error) error {
+	return fault.New(fault.Unavailable, "control_failed").With("error", err.Error()).Because(err)
+}
+
+func ordered(ctx context.Context, line Doer, path string) (out answer, err error) {
+	if err := call(ctx, line, path, &out); err != nil {
+		return answer{}, cut(err)
+	}
+	if out.Code == "" {
+		return out, nil
+	}
+	f := fault.New(fault.Unavailable, out.Code)
+	for name, value := range out.Args {
+		f = f.With(name, value)
+	}
+	return answer{}, f
+}
+
+func call(ctx context.Context, line Doer, path string, out *answer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://goldfish"+path, http.NoBody)
+	if err != nil {
+		return err
 	}
 	res, err := line.Do(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d: %s", res.StatusCode, bytes.TrimSpace(raw[:min(len(raw), 200)]))
+		return fmt.Errorf("status %d: %s", res.StatusCode, bytes.TrimSpace(raw[:min(len(raw), 200)]))
 	}
-	out := new(answer)
-	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, err
-	}
-	if out.Report == nil && out.Code == "" {
-		return nil, errors.New("an empty answer")
-	}
-	return out, nil
+	return json.Unmarshal(raw, out)
 }
