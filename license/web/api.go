@@ -57,6 +57,7 @@ type API struct {
 	document  atomic.Pointer[[]byte]
 	requestID string
 	requests  atomic.Uint64
+	answered  [6]atomic.Uint64 // by class of their status; 0: cut off
 }
 
 // New makes an API without routes.
@@ -90,6 +91,20 @@ func (a *API) Authority() *license.Authority { return a.opts.Authority }
 
 // Log is where the API's own log goes.
 func (a *API) Log() *slog.Logger { return a.opts.Log }
+
+// Answered counts the answers by the first digit of their status, 1 to 5; those under 0 were cut off.
+func (a *API) Answered() (n [6]uint64) {
+	for class := range n {
+		n[class] = a.answered[class].Load()
+	}
+	return n
+}
+
+func (a *API) count(status int) {
+	if class := status / 100; class < len(a.answered) {
+		a.answered[class].Add(1)
+	}
+}
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -16,6 +15,7 @@ import (
 type File struct {
 	Name  string // offered to be saved under, in any script
 	Type  string // Content-Type: text/csv; charset=utf-8
+	Size  int64  // bytes, where it is known beforehand; 0: it is not
 	Write func(w io.Writer) error
 }
 
@@ -65,6 +65,9 @@ func (w *fileWriter) begin() {
 	w.begun = true
 	h := w.call.out.Header()
 	h.Set("Content-Type", w.file.Type)
+	if w.file.Size > 0 {
+		h.Set("Content-Length", strconv.FormatInt(w.file.Size, 10))
+	}
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": w.file.Name}))
 	w.call.out.WriteHeader(w.call.op.Status)
 }
@@ -74,6 +77,6 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	w.begin()
-	_ = http.NewResponseController(w.call.out).SetWriteDeadline(time.Now().Add(writePatience))
+	w.call.Patience(writePatience)
 	return w.call.out.Write(p)
 }

@@ -54,6 +54,7 @@ func (c *Call) admit() error {
 func (c *Call) finish(begun time.Time) {
 	if v := recover(); v != nil {
 		if v == http.ErrAbortHandler {
+			c.api.count(0)
 			c.log(begun, slog.LevelWarn, "cut off", slog.Any("cause", c.cause))
 			panic(v)
 		}
@@ -63,6 +64,7 @@ func (c *Call) finish(begun time.Time) {
 			c.Fail(fault.New(fault.Internal, fault.CodeInternal).Because(c.cause))
 		}
 	}
+	c.api.count(c.out.status)
 	switch {
 	case c.cause != nil && c.out.status >= http.StatusInternalServerError && fault.Of(c.cause).Kind == fault.Internal:
 		c.log(begun, slog.LevelError, "failed", slog.Any("cause", c.cause))
