@@ -94,6 +94,10 @@ type Options struct {
 	// any case three times as long as 50 MB/s would need. Below 0 nothing is kept for copies.
 	Window time.Duration
 
+	// Reserve is how many bytes are kept on the disk beside the file, as <path>.reserve, and given up when it is
+	// full, so that essential changes go on. 0 keeps none.
+	Reserve int64
+
 	mapBytes int // the first map's size, for tests
 }
 
@@ -104,6 +108,7 @@ type DB struct {
 	opts   Options
 	clean  bool
 	pins   *pins
+	room   *room
 	sealer atomic.Pointer[Sealer]
 	cache  *rowCache
 	epoch  atomic.Uint32
@@ -176,6 +181,7 @@ func open(path string, opts Options) (*DB, error) {
 			return nil, err
 		}
 	}
+	db.room = newRoom(path, &opts)
 	go db.write()
 	return db, nil
 }

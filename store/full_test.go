@@ -80,7 +80,8 @@ func childFull(path string) {
 	fmt.Println("rows", uint64(last))
 }
 
-func TestDiskFull(t *testing.T) {
+// A bound on the length of a file fails in the same calls as a full disk.
+func TestFileLengthBound(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "full.db")
 	out, err := child(t, "full", path).Output()
 	if err != nil {

@@ -16,6 +16,7 @@ const (
 type op struct {
 	fn     func(*Tx) error
 	err    error
+	spare  bool // no harm if it is lost: not taken while the disk has little room
 	failed bool // out of the group
 	alone  bool // it failed before anything was put, so its error stands whatever becomes of the commit
 	done   chan struct{}
@@ -29,10 +30,13 @@ type op struct {
 // An error of fn itself comes back as it is. When the commit fails, all of its functions get that error; the
 // file is then as before, and the next call tries anew. Only after ErrBroken is the outcome open.
 func (db *DB) Update(fn func(*Tx) error) error {
+	return db.hand(&op{fn: fn, done: make(chan struct{})})
+}
+
+func (db *DB) hand(o *op) error {
 	if db.opts.ReadOnly {
 		return ErrReadOnly
 	}
-	o := &op{fn: fn, done: make(chan struct{})}
 	db.closing.RLock()
 	if db.closed {
 		db.closing.RUnlock()
@@ -101,6 +105,9 @@ func (db *DB) write() {
 			case <-db.pins.due():
 				db.pins.expire()
 				continue
+			case <-db.room.due():
+				db.room.remake()
+				continue
 			case <-db.stop:
 				db.drain()
 				return
@@ -141,7 +148,8 @@ func (db *DB) drain() {
 // same reading of the clock, so that they decide as before.
 func (db *DB) commit(group []*op) (carried []*op) {
 	now := db.opts.Clock()
-	for {
+	db.room.remake()
+	for try := 0; ; {
 		tx, rest, again, err := db.run(group, now)
 		if again {
 			db.stats.Replays.Add(1)
@@ -150,6 +158,11 @@ func (db *DB) commit(group []*op) (carried []*op) {
 		if err == nil {
 			err = db.finish(tx)
 		}
+		if db.makeRoom(err, try) {
+			try++
+			continue
+		}
+		err = db.room.wrote(err)
 		done := group[:len(group)-len(rest)]
 		db.answer(done, err)
 		if err == nil {
@@ -173,6 +186,9 @@ func (db *DB) run(group []*op, now time.Time) (tx *Tx, rest []*op, again bool, e
 	if db.broken.Load() {
 		return nil, nil, false, ErrBroken
 	}
+	if err := db.room.refusal(); err != nil {
+		return nil, nil, false, err
+	}
 	b := db.body.Load()
 	db.pins.begin(b.bolt)
 	btx, err := b.bolt.Begin(true)
@@ -186,6 +202,10 @@ func (db *DB) run(group []*op, now time.Time) (tx *Tx, rest []*op, again bool, e
 			return tx, group[i:], false, nil
 		}
 		if o.failed {
+			continue
+		}
+		if o.spare && db.Low() { // the group is run again with what the reserve left
+			o.err, o.failed, o.alone = ErrFull, true, true
 			continue
 		}
 		hooks, logged := len(tx.after), tx.logged

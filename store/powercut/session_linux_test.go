@@ -53,7 +53,7 @@ var (
 func options() store.Options {
 	return store.Options{
 		Schema: &store.Schema{Magic: "powercut", Release: "1", Tables: []store.Described{rows, sealed, log}},
-		Clock:  time.Now, Rand: storetest.Seeded(1), CacheBytes: 1 << 16,
+		Clock:  time.Now, Rand: storetest.Seeded(1), CacheBytes: 1 << 16, Reserve: 64 << 10,
 	}
 }
 
