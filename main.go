@@ -79,8 +79,8 @@ func failure(err error) *config.Failure {
 	return out
 }
 
-// options are what the file of a place is opened with. Only a new appliance makes a machine key.
-func options(p config.Place, log *slog.Logger, fresh bool) (license.Options, error) {
+// options are what the file of a place is opened with. create lets a machine key be made where none is.
+func options(p config.Place, log *slog.Logger, create bool) (license.Options, error) {
 	o := license.Options{Clock: time.Now, Rand: rand.Reader, Log: log, Release: version, CacheBytes: cacheBytes}
 	src, err := p.Key()
 	if err != nil {
@@ -89,7 +89,7 @@ func options(p config.Place, log *slog.Logger, fresh bool) (license.Options, err
 	if o.BcryptCost, err = strconv.Atoi(bcryptCost); err != nil {
 		return o, err
 	}
-	o.MachineKey, err = backup.MachineKey(src.Text, src.Path, fresh && src.Create, rand.Reader)
+	o.MachineKey, err = backup.MachineKey(src.Text, src.Path, create && src.Create, rand.Reader)
 	return o, err
 }
 
@@ -180,7 +180,7 @@ func serve(ctx context.Context, ready func(), s config.Serve) error {
 	listeners := web.Options{Log: log, PerSecond: s.Rate}
 	return admin.Appliance{
 		Settings: s, Version: version, Log: log, Quiet: quiet, Web: listeners,
-		Options: func(fresh bool) (license.Options, error) { return options(s.Place, log, fresh) },
+		Options: func(create bool) (license.Options, error) { return options(s.Place, log, create) },
 		Build: func(a *license.Authority, shown admin.Options) (admin.Door, admin.Door, []func(context.Context), error) {
 			h, err := build(a, listeners, shown)
 			return h.console, h.client, h.beside, err

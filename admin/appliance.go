@@ -10,6 +10,7 @@ import (
 	"goldfish/admin/backup"
 	"goldfish/admin/config"
 	"goldfish/license"
+	"goldfish/license/fault"
 	"goldfish/license/web"
 )
 
@@ -20,8 +21,9 @@ type Appliance struct {
 	Log      *slog.Logger
 	Quiet    *slog.Logger // without the terminal, which gets the failure's one sentence instead
 	Web      web.Options  // what both listeners have: log, clock and limit
-	// Options are what the file is opened with; fresh says that it will be a new one.
-	Options func(fresh bool) (license.Options, error)
+	// Options are what the file is opened with; create lets a machine key be made where there is none. Without one they
+	// come with the fault machine_key_missing.
+	Options func(create bool) (license.Options, error)
 	// Build makes the two doors over the open file, and what runs beside them. It is called anew each time that the
 	// file is opened.
 	Build func(a *license.Authority, shown Options) (console, client Door, beside []func(context.Context), err error)
@@ -54,7 +56,7 @@ func (p Appliance) Run(ctx context.Context, tell func(config.Ready), started fun
 	if err := s.Beyond(fresh); err != nil {
 		return err
 	}
-	o, err := p.Options(fresh)
+	o, err := p.options(fresh)
 	if err != nil {
 		return err
 	}
@@ -65,6 +67,22 @@ func (p Appliance) Run(ctx context.Context, tell func(config.Ready), started fun
 		},
 	}
 	return l.run(ctx, [2]net.Listener{console, client})
+}
+
+// options gives a new appliance its machine key, and one to a file that came without: it starts sealed. A file that
+// nobody can open without the old key is refused, and no key is made.
+func (p Appliance) options(fresh bool) (license.Options, error) {
+	o, err := p.Options(fresh)
+	if fresh || err == nil || fault.Of(err).Code != "machine_key_missing" {
+		return o, err
+	}
+	switch can, oerr := canOpen(p.Settings.File(), o); {
+	case oerr != nil:
+		return o, oerr
+	case can:
+		return p.Options(true)
+	}
+	return o, err
 }
 
 // orders are what the command line may ask of a running appliance.

@@ -33,6 +33,10 @@ type life struct {
 	line                    *control.Line
 	shutOnce                sync.Once
 	lived                   bool // a house has stood
+
+	opened chan opening    // from the sealed doors
+	up     chan struct{}   // of an opening: to be closed when the house answers
+	over   <-chan struct{} // closed when nobody takes an opening any more
 }
 
 // order is to exchange the file.
@@ -48,12 +52,14 @@ func (l *life) run(ctx context.Context, at [2]net.Listener) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	l.opened, l.over = make(chan opening), ctx.Done()
 	failed := make(chan error, len(at))
 	l.show(l.closed)
 	for i, handler := range []http.Handler{Hosts(l.Settings.ConsoleListen.Host, &l.console), &l.client} {
 		l.gates = append(l.gates, openGate(l.Log, at[i], handler, func(err error) { failed <- err; cancel() }))
 	}
 	err = l.live(ctx)
+	cancel()
 	l.shut()
 	select {
 	case why := <-failed:
@@ -82,11 +88,15 @@ func (l *life) live(ctx context.Context) error {
 // reading it just then.
 var reopens = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
-// open opens the file, nil if ctx ended first. At the first start one that does not open ends the appliance at once.
+// open opens the file, or has it opened by its owner: nil if ctx ended first. At the first start one that does not open ends the appliance at once.
 func (l *life) open(ctx context.Context) (*license.Authority, error) {
 	became := l.failure()
 	for n := 0; ; n++ {
 		a, err := license.Open(l.told.File, l.opts)
+		if errors.Is(err, license.ErrMachineKey) {
+			l.setFailure(became)
+			a, err = l.openSealed(ctx)
+		}
 		if err == nil {
 			l.setFailure(became)
 			return a, nil

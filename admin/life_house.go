@@ -32,6 +32,10 @@ func (l *life) inhabit(ctx context.Context, a *license.Authority) (next *order, 
 	l.setReady(a)
 	l.show(h.doors)
 	h.shown = true
+	if l.up != nil {
+		close(l.up)
+		l.up = nil
+	}
 	l.Log.Info("ready", "version", l.Version, "console", l.told.Console, "client", l.told.Client, "file", l.told.File)
 	l.tell(l.told)
 	l.started()

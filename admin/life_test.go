@@ -21,6 +21,7 @@ import (
 	"goldfish/license"
 	"goldfish/license/licensetest"
 	"goldfish/license/web"
+	"goldfish/store/storetest"
 )
 
 // alive is an appliance that runs in this process, without the client's routes.
@@ -32,6 +33,8 @@ type alive struct {
 	started         chan struct{}
 	ended           chan error
 	stop            context.CancelFunc
+	clock           *storetest.Clock
+	key             []byte // the machine's
 
 	mu    sync.Mutex
 	shown Options // of the house that stands
@@ -68,11 +71,13 @@ func bring(t *testing.T, s config.Serve, change func(*alive)) *alive {
 
 func begin(t *testing.T, s config.Serve, change func(*alive)) *alive {
 	t.Helper()
-	a := &alive{t: t, told: make(chan config.Ready, 8), started: make(chan struct{}, 8), ended: make(chan error, 1)}
+	a := &alive{t: t, told: make(chan config.Ready, 8), started: make(chan struct{}, 8), ended: make(chan error, 1), clock: storetest.NewClock(storetest.Start), key: licensetest.MachineKey}
 	a.Appliance = Appliance{
 		Settings: s, Version: "test", Log: quiet, Quiet: quiet, Web: web.Options{}, Build: a.build,
 		Options: func(bool) (license.Options, error) {
-			return license.Options{Clock: time.Now, Rand: rand.Reader, MachineKey: licensetest.MachineKey, BcryptCost: 4, Release: "test"}, nil
+			return license.Options{
+				Clock: a.clock.Now, Rand: rand.Reader, MachineKey: a.key, BcryptCost: 4, Argon: licensetest.Argon, Release: "test",
+			}, nil
 		},
 	}
 	if change != nil {

@@ -37,25 +37,45 @@ type standing struct {
 	done, total int64
 	failed      string             // the code of what failed last
 	owner       *license.Authority // while ready
+	sealed      *license.Sealed    // while sealed
 }
 
 func (s *standing) setReady(a *license.Authority) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.work, s.done, s.total, s.owner = phaseReady, "", 0, 0, a
+	s.phase, s.work, s.done, s.total, s.owner, s.sealed = phaseReady, "", 0, 0, a, nil
+}
+
+func (s *standing) setSealed(f *license.Sealed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.work, s.done, s.total, s.owner, s.sealed = phaseSealed, "", 0, 0, nil, f
+}
+
+// sealedFile is the file that waits for its owner, nil if none does; ready says that a house stands.
+func (s *standing) sealedFile() (f *license.Sealed, ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sealed, s.phase == phaseReady
+}
+
+func (s *standing) setStarting() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.work, s.done, s.total, s.owner, s.sealed = phaseStarting, "", 0, 0, nil, nil
 }
 
 // setWorking begins a work on the closed file. What came of the last one is forgotten.
 func (s *standing) setWorking(work string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.work, s.done, s.total, s.owner, s.failed = phaseWorking, work, 0, 0, nil, ""
+	s.phase, s.work, s.done, s.total, s.owner, s.sealed, s.failed = phaseWorking, work, 0, 0, nil, nil, ""
 }
 
 func (s *standing) setEnding() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.owner = phaseEnding, nil
+	s.phase, s.owner, s.sealed = phaseEnding, nil, nil
 }
 
 func (s *standing) setFailure(code string) {
@@ -94,6 +114,9 @@ func (s *standing) state(lang web.Lang) (StateOut, error) {
 	s.mu.Lock()
 	out := StateOut{State: s.phase, Work: s.work, Done: s.done, Total: s.total, ErrorCode: s.failed}
 	owner := s.owner
+	if s.sealed != nil {
+		out.Recovery = s.sealed.HasRecovery()
+	}
 	s.mu.Unlock()
 	if out.State == phaseEnding {
 		return out, s.why()

@@ -11,8 +11,8 @@ import (
 )
 
 // MachineKey reads the key that opens an appliance's file and its backups: from text if there is some, else
-// from the file at path. create lets a new appliance make that file; no other may, for a fresh key opens
-// nothing that is there.
+// from the file at path. create lets that file be made where it is not: for a new appliance, or for one whose file
+// somebody can open without it.
 //
 // Faults: machine_key_form, machine_key_missing and those of Explain.
 func MachineKey(text, path string, create bool, rand io.Reader) ([]byte, error) {

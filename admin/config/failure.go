@@ -97,6 +97,13 @@ var sentences = map[string]sentence{
 		"The state folder {path} may not lie in the data folder {data}: it could not tell that an old copy was put back; name another place with --state.",
 	},
 
+	"sealed": {
+		ExitKey, "数据文件已封存，请先由所有者在管理台登录（或用恢复码）打开。",
+		"The data file is sealed; let its owner open it first by signing in to the console, or with the recovery code.",
+	},
+	"starting":      {ExitNotReady, "服务正在启动，请稍后再试。", "The server is starting; try again shortly."},
+	"shutting_down": {ExitNotReady, "服务正在停止。", "The server is stopping."},
+
 	"folder_denied": {
 		ExitFolder, "没有读写 {path} 的权限，请修正权限，或用 --data、--log-dir、--machine-key 指定其他位置。",
 		"No permission to read and write {path}; mend it, or choose another place with --data, --log-dir or --machine-key.",

@@ -10,12 +10,19 @@ import (
 type Ready struct {
 	Version, Console, Client, File string
 	User, Password                 string // of the first account, while its documented password stands; or ""
+	Sealed                         bool   // its file waits for an owner
 }
 
 // Text says it.
 func (r Ready) Text(lang string) string {
-	zh := fmt.Sprintf("金鱼智盒 %s 已就绪\n  管理台        %s\n  客户端接口    %s\n  数据文件      %s", r.Version, r.Console, r.Client, r.File)
-	en := fmt.Sprintf("Goldfish %s is ready\n  Console       %s\n  Client API    %s\n  Data file     %s", r.Version, r.Console, r.Client, r.File)
+	headZH, headEN := "金鱼智盒 %s 已就绪", "Goldfish %s is ready"
+	if r.Sealed {
+		headZH = "金鱼智盒 %s 已启动，数据文件已封存：本机的密钥打不开它。请所有者在管理台登录，或用恢复码打开；若原来的 machine.key 还在，也可用 --machine-key 指定它并重新启动"
+		headEN = "Goldfish %s runs with its data file sealed: this machine's key does not open it. Let its owner sign in to the console, or use the recovery code; " +
+			"if the old machine.key is still there, you may also name it with --machine-key and start again"
+	}
+	zh := fmt.Sprintf(headZH+"\n  管理台        %s\n  客户端接口    %s\n  数据文件      %s", r.Version, r.Console, r.Client, r.File)
+	en := fmt.Sprintf(headEN+"\n  Console       %s\n  Client API    %s\n  Data file     %s", r.Version, r.Console, r.Client, r.File)
 	if r.User != "" {
 		zh += fmt.Sprintf("\n  初始账号      %s / %s（仅限本机，登录后须先修改密码）", r.User, r.Password)
 		en += fmt.Sprintf("\n  First account %s / %s (from this machine only; its password must be changed first)", r.User, r.Password)
