@@ -98,7 +98,9 @@ type Options struct {
 	// full, so that essential changes go on. 0 keeps none.
 	Reserve int64
 
-	mapBytes int // the first map's size, for tests
+	// For tests: the first map's size, and the way of a system that exchanges no open file.
+	mapBytes    int
+	closeToSwap bool
 }
 
 // DB is one open file. It is safe for concurrent use.
@@ -117,14 +119,16 @@ type DB struct {
 	foundVersion uint32
 	foundRelease string
 
-	queue   chan *op
-	stop    chan struct{}
-	stopped chan struct{}
-	closing sync.RWMutex // held for reading while an op is handed in, so that none is lost at Close
-	closed  bool
-	broken  atomic.Bool
-	settled atomic.Bool // what Open found is on the disk for certain
-	shut    atomic.Bool // no reader may begin any more
+	queue    chan *op
+	compacts chan chan error
+	retired  sync.WaitGroup // bodies that wait for their last reader
+	stop     chan struct{}
+	stopped  chan struct{}
+	closing  sync.RWMutex // held for reading while an op is handed in, so that none is lost at Close
+	closed   bool
+	broken   atomic.Bool
+	settled  atomic.Bool // what Open found is on the disk for certain
+	shut     atomic.Bool // no reader may begin any more
 
 	bellMu sync.Mutex
 	bell   chan struct{}
@@ -166,9 +170,12 @@ func open(path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !opts.ReadOnly {
+		sweep(path)
+	}
 	db := &DB{
 		path: path, opts: opts, clean: seen.clean, pins: newPins(path, &opts), bell: make(chan struct{}),
-		queue: make(chan *op, 4096), stop: make(chan struct{}), stopped: make(chan struct{}),
+		queue: make(chan *op, 4096), compacts: make(chan chan error, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	db.body.Store(b)
 	if err := db.load(); err != nil {
@@ -218,6 +225,7 @@ func (db *DB) Close() error {
 	close(b.lock().open)
 	db.ring() // followers that wait see the end
 	b.drained(nil)
+	db.retired.Wait()
 	if db.cache != nil {
 		db.cache.close() // ristretto panics if a reader still fills it
 	}

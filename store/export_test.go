@@ -44,3 +44,6 @@ func (db *DB) PinClock(now func() time.Time) { db.pins.now = now }
 
 // SmallMap has the file begin with a map that it soon outgrows.
 func SmallMap(o *Options) { o.mapBytes = 1 }
+
+// CloseToSwap has Compact exchange files as on a system where an open one can be neither renamed nor replaced.
+func CloseToSwap(o *Options) { o.closeToSwap = true }

@@ -97,11 +97,19 @@ func (db *DB) write() {
 	debug.SetPanicOnFault(true)
 	var carried []*op
 	for {
+		select {
+		case done := <-db.compacts: // also while there is always something to write
+			done <- db.compact()
+		default:
+		}
 		group := carried
 		if len(group) == 0 {
 			select {
 			case o := <-db.queue:
 				group = append(group, o)
+			case done := <-db.compacts:
+				done <- db.compact()
+				continue
 			case <-db.pins.due():
 				db.pins.expire()
 				continue
@@ -132,6 +140,11 @@ func (db *DB) gather(group []*op) []*op {
 
 // drain commits what was handed in before Close.
 func (db *DB) drain() {
+	select {
+	case done := <-db.compacts:
+		done <- ErrClosed
+	default:
+	}
 	for {
 		group := db.gather(nil)
 		if len(group) == 0 {
