@@ -74,6 +74,9 @@ func (o *outcome) mayBind(h *hearing) *fault.Error {
 		if f := o.mismatch(); f != nil {
 			return f
 		}
+		if o.licence.Account != h.who.Account { // it is nobody's: the key's holder becomes the owner of what its device has
+			return nil
+		}
 		return o.already(o.binding, h)
 	}
 	if h.Replace && h.key != "" {
@@ -126,14 +129,22 @@ func (o *outcome) mayReplace() *fault.Error {
 
 // bind writes what mayActivate allowed.
 func (a *Authority) bind(tx *store.Tx, h *hearing, o *outcome) error {
-	if o.binding != nil {
-		return a.replaceKey(tx, h, o)
-	}
 	now := tx.Now.UnixMilli()
-	if o.licence == nil {
+	switch {
+	case o.licence == nil:
 		if err := a.beginLicence(tx, h, o, now); err != nil {
 			return err
 		}
+	case o.licence.Account == 0:
+		if err := a.own(tx, h, o); err != nil {
+			return err
+		}
+	}
+	if o.binding != nil && o.binding.Key == h.key {
+		return nil
+	}
+	if o.binding != nil {
+		return a.replaceKey(tx, h, o)
 	}
 	b := &Binding{
 		Licence: o.licence.ID, Card: o.card.ID, App: o.app.ID, Device: h.facts.ID().Bytes(), Key: h.key,
@@ -181,6 +192,31 @@ func (a *Authority) beginLicence(tx *store.Tx, h *hearing, o *outcome, now int64
 	}
 	o.card, o.licence = &card, l
 	return record(tx, h.who, about(CardActivated, NounCard, card.ID, o.app.ID))
+}
+
+// own makes the caller the owner of a licence whose account the file has lost, and of the binding that it holds.
+func (a *Authority) own(tx *store.Tx, h *hearing, o *outcome) error {
+	l := *o.licence
+	l.Account = h.who.Account
+	if err := licences.Put(tx, &l); err != nil {
+		return err
+	}
+	o.licence = &l
+	if o.binding != nil {
+		b := *o.binding
+		b.Account = h.who.Account
+		if b.Key == h.key {
+			b.Repeat = h.Request.IdempotencyKey
+		}
+		if err := bindings.Put(tx, &b); err != nil {
+			return err
+		}
+		o.binding = &b
+	}
+	if err := a.join(tx, l.Account, l.App); err != nil {
+		return err
+	}
+	return record(tx, h.who, about(CardActivated, NounCard, l.Card, l.App).because("owner_again"))
 }
 
 // join makes the account a member of the app, once.

@@ -51,6 +51,8 @@ const (
 	ReadStatus         Permission = "status:read"
 	ReadFile           Permission = "file:read"  // the file itself, its backups, its plan
 	WriteFile          Permission = "file:write" // backups, compaction, restore
+	ReadReceipts       Permission = "receipts:read"
+	WriteReceipts      Permission = "receipts:write"
 	ReadKeyring        Permission = "keyring:read"
 	WriteKeyring       Permission = "keyring:write" // the recovery code, new keys
 	OwnProfile         Permission = "self:read"     // every signed-in account, also before its first password change
@@ -62,7 +64,7 @@ var rolePermissions = map[Role][]Permission{
 	RoleOwner: {
 		OwnProfile, OwnLicences, ReadDashboard, ReadApps, WriteApps, ReadBatches, WriteBatches, ReadCards, WriteCards,
 		ExportCards, ReadDevices, ReadAnnouncements, WriteAnnouncements, ReadAccounts, ReadJobs, WriteJobs, ReadEvents,
-		ReadStatus, ReadFile, WriteFile, ReadKeyring, WriteKeyring,
+		ReadStatus, ReadFile, WriteFile, ReadReceipts, WriteReceipts, ReadKeyring, WriteKeyring,
 	},
 }
 

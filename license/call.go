@@ -31,6 +31,7 @@ type DeviceCall struct {
 	CardID   string
 	Replace  bool
 	Ticket   bool
+	Receipt  string // the stored lease, where the appliance wanted it (§11)
 }
 
 // bare says that the call names no app and wants no verdict (the fixed points).
@@ -70,6 +71,7 @@ var acts = map[string]string{
 	"card_deleted": verdict.Stop, "card_disabled": verdict.Stop, "card_expired": verdict.Stop, "card_unused": verdict.Stop,
 	"device_key_mismatch": verdict.Stop, "device_mismatch": verdict.Stop, "device_unbound": verdict.Stop,
 	"device_limit": verdict.Stop, "device_already_bound": verdict.Wait, "unbind_limit": verdict.Wait,
+	"receipt_wanted": verdict.Wait, "receipt_kept": verdict.Wait,
 }
 
 // hearing is a call whose outer form is good, with everything that can be judged without the file.
@@ -125,6 +127,8 @@ func checkMembers(c DeviceCall) error {
 		return bad("version")
 	case !verdict.ValidPlatform(c.Platform):
 		return bad("platform")
+	case len(c.Receipt) > verdict.MaxToken:
+		return bad("receipt")
 	case c.CardKey != "" && c.CardID != "": // one or the other: they could name two cards
 		return bad("card_key")
 	}
@@ -177,6 +181,8 @@ type outcome struct {
 	binding  *Binding // the one that the caller holds, or that was made for it
 	refusal  *fault.Error
 	replayed bool
+	claim    *claim   // the good receipt of a device that the file has lost
+	took     *Binding // that ended for it
 }
 
 // state is the card's at the time of the call.
@@ -279,7 +285,7 @@ func (a *Authority) find(tx *store.Tx, h *hearing, activating bool) (*outcome, e
 	switch state := o.state(); {
 	case o.account != nil && o.account.Disabled:
 		o.refusal = refuse(fault.Forbidden, "account_disabled")
-	case activating && o.licence != nil && o.licence.Account != h.who.Account:
+	case activating && o.licence != nil && o.licence.Account != 0 && o.licence.Account != h.who.Account:
 		o.refusal = refuse(fault.Conflict, "card_taken")
 	case !activating || state != CardUnused:
 		o.refusal = state.refusal()
@@ -346,6 +352,13 @@ func (a *Authority) cardOf(tx *store.Tx, h *hearing) (*Card, *Batch, error) {
 		id, err := a.ids.In(NounCard, h.CardID)
 		if err != nil {
 			return nil, nil, store.ErrNotFound
+		}
+		card, batch, err := cardByID(tx, id)
+		if !isNotFound(err) {
+			return card, batch, err
+		}
+		if id, err = standIn(tx, h.key, id); err != nil {
+			return nil, nil, err
 		}
 		return cardByID(tx, id)
 	}

@@ -54,6 +54,21 @@ func markOf(tx *store.Tx, name string) (*Marker, error) {
 	return m, err
 }
 
+// covered says whether some loss may have taken what was signed in an epoch at a time, in Unix seconds.
+func covered(tx *store.Tx, epoch, iat int64) (bool, error) {
+	lost, err := losses(tx)
+	return slices.ContainsFunc(lost, func(l Loss) bool { return l.covers(epoch, iat) }), err
+}
+
+// epochNow is the file's epoch, also when this very group of changes has raised it.
+func epochNow(tx *store.Tx) (int64, error) {
+	m, err := markOf(tx, epochMark)
+	if err != nil {
+		return 0, err
+	}
+	return max(m.Value, int64(tx.Epoch())), nil
+}
+
 // lastEvent is the time of the newest event, 0 in a new file.
 func lastEvent(tx *store.Tx) int64 {
 	for _, e := range events.Before(tx, 0) {

@@ -53,6 +53,9 @@ const (
 	SystemUnsealed        EventKind = 74
 	SystemCompacted       EventKind = 75
 	SystemRestored        EventKind = 76
+	ReceiptAdopted        EventKind = 77
+	ReceiptKept           EventKind = 78
+	ReceiptDecided        EventKind = 79
 )
 
 var eventNames = map[EventKind]string{
@@ -72,6 +75,7 @@ var eventNames = map[EventKind]string{
 	KeyringSlotAdded: "keyring.slot.added", KeyringSlotRemoved: "keyring.slot.removed", KeyringRotated: "keyring.rotated",
 	KeyringRecoverySet: "keyring.recovery.set", SystemUnsealed: "system.unsealed", SystemCompacted: "system.compacted",
 	SystemRestored: "system.restored",
+	ReceiptAdopted: "receipt.adopted", ReceiptKept: "receipt.kept", ReceiptDecided: "receipt.decided",
 }
 
 // String is the event's stable name on the wire.

@@ -97,3 +97,22 @@ func (a *Authority) LeaveTraces(n int) error {
 		return nil
 	})
 }
+
+// ForgetTraces takes all traces away, as 400 days do.
+func (a *Authority) ForgetTraces() error {
+	return a.db.Update(func(tx *store.Tx) error {
+		var keys [][]byte
+		for t, err := range traces.Scan(tx, store.Range{}) {
+			if err != nil {
+				return err
+			}
+			keys = append(keys, t.Binding.Key())
+		}
+		for _, key := range keys {
+			if err := traces.Delete(tx, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

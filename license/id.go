@@ -27,11 +27,13 @@ const (
 	NounAnnouncement Noun = 7
 	NounJob          Noun = 8
 	NounApp          Noun = 9 // for the log; outside, apps go by their UUID
+	NounReceipt      Noun = 10
 )
 
 var nounNames = map[Noun]string{
 	NounAccount: "account", NounSession: "session", NounBatch: "batch", NounCard: "card", NounLicence: "licence",
 	NounDevice: "device", NounAnnouncement: "announcement", NounJob: "job", NounApp: "app",
+	NounReceipt: "receipt",
 }
 
 // String is the noun's name on the wire.

@@ -14,8 +14,8 @@ type purge struct {
 	bindings, traces, receipts store.ID
 }
 
-// Purge looks at the next rows of what is kept for 400 days, and takes away what is older: ended bindings, and
-// traces. Call it regularly, from one goroutine.
+// Purge looks at the next rows of what is kept for 400 days, and takes away what is older: ended bindings,
+// traces and receipts. Call it regularly, from one goroutine.
 func (a *Authority) Purge() error {
 	held, err := a.PurgeHeld()
 	if err != nil || held {
@@ -24,6 +24,11 @@ func (a *Authority) Purge() error {
 	if err := purgeSlice(a, bindings, &a.purge.bindings, func(tx *store.Tx, b *Binding) bool {
 		return b.Ended != 0 && old(tx.Now, b.Ended)
 	}, dropBinding); err != nil {
+		return err
+	}
+	if err := purgeSlice(a, receipts, &a.purge.receipts, func(tx *store.Tx, r *Receipt) bool {
+		return old(tx.Now, max(r.Kept, r.Decided))
+	}, func(tx *store.Tx, r *Receipt) error { return receipts.Delete(tx, r.ID.Key()) }); err != nil {
 		return err
 	}
 	return purgeSlice(a, traces, &a.purge.traces, func(tx *store.Tx, t *Trace) bool { return old(tx.Now, t.Ended) },

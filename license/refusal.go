@@ -28,6 +28,9 @@ type refusedCall struct {
 
 // refused notes a refused device call for the log; it is written within a second, many in one transaction.
 func (a *Authority) refused(h *hearing, o *outcome) {
+	if c := o.refusal.Code; c == "receipt_wanted" || c == "receipt_kept" {
+		return // a step of the protocol; that a receipt is kept has an event of its own
+	}
 	r := refusedCall{who: Actor{Kind: h.who.Kind, Account: h.who.Account, Address: h.who.Address}, code: o.refusal.Code}
 	if o.card != nil {
 		r.card = o.card.ID

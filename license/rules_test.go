@@ -290,7 +290,7 @@ func TestMayBind(t *testing.T) {
 	} {
 		o := &outcome{
 			now: time.UnixMilli(noon), app: &App{Policy: Policy{Tolerance: try.tol, Unbinds: 3, UnbindDays: 30}},
-			licence: &Licence{Seats: try.most}, hashes: try.facts.Hashes("app"), seats: try.seats,
+			licence: &Licence{Seats: try.most, Account: 7}, hashes: try.facts.Hashes("app"), seats: try.seats,
 		}
 		for range try.replaced {
 			o.licence.Replaced = append(o.licence.Replaced, noon-1)

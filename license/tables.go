@@ -174,6 +174,7 @@ var (
 	receipts = &store.Table[Receipt]{
 		Name: "receipts", Sealed: true, Sequential: true, Key: func(v *Receipt) []byte { return v.ID.Key() },
 		Indexes: []*store.Index[Receipt]{receiptByKey},
+		Counts:  receiptCounters,
 	}
 	settings = &store.Table[Setting]{Name: "settings", Sealed: true, Key: func(v *Setting) []byte { return []byte(v.Name) }}
 

@@ -19,7 +19,11 @@ func (a *Authority) Unbind(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 	if h.bare() {
 		return nil, refuse(fault.Invalid, "bad_request").In("app_id")
 	}
-	o, err := store.Read(a.db, func(tx *store.Tx) (*outcome, error) { return a.mayUnbind(tx, h) })
+	judge := func(tx *store.Tx) (*outcome, error) { return a.mayUnbind(tx, h) }
+	o, err := store.Read(a.db, judge)
+	if err == nil {
+		o, err = a.settle(h, o, judge)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +62,11 @@ func (a *Authority) unbound(h *hearing, o *outcome) (*DeviceAnswer, error) {
 // mayUnbind judges an unbinding: the caller must hold the binding, and the app's limit must have room.
 func (a *Authority) mayUnbind(tx *store.Tx, h *hearing) (*outcome, error) {
 	o, err := a.find(tx, h, false)
-	if err != nil || o.refusal != nil {
-		return o, err
+	if err != nil {
+		return nil, err
+	}
+	if o.refusal != nil {
+		return o, a.forgotten(tx, h, o)
 	}
 	if o.refusal = o.mayRun(h); o.refusal == nil {
 		now := o.now.UnixMilli()
@@ -68,7 +75,10 @@ func (a *Authority) mayUnbind(tx *store.Tx, h *hearing) (*outcome, error) {
 		}
 		return o, nil
 	}
-	return o, o.unboundBefore(tx, h)
+	if err := o.unboundBefore(tx, h); err != nil {
+		return nil, err
+	}
+	return o, a.forgotten(tx, h, o)
 }
 
 // unboundBefore looks for the trace of the same call: then it is answered as the first time.
@@ -99,11 +109,8 @@ func (a *Authority) endBinding(tx *store.Tx, h *hearing, o *outcome) error {
 		return err
 	}
 	o.binding, o.licence = &b, &l
-	if row, err := presences.Get(tx, b.ID.Key()); err == nil && row.Online {
-		row.Online = false
-		if err := presences.Put(tx, row); err != nil {
-			return err
-		}
+	if err := offline(tx, b.ID); err != nil {
+		return err
 	}
 	var err error
 	if o.push.Seq, err = nextPush(tx, o.app.ID, false); err != nil {
@@ -111,6 +118,19 @@ func (a *Authority) endBinding(tx *store.Tx, h *hearing, o *outcome) error {
 	}
 	who := Actor{Kind: ActorDevice, Account: b.ID, Address: h.who.Address}
 	return record(tx, who, about(DeviceUnbound, NounDevice, b.ID, o.app.ID).with("seq", seqText(o.push.Seq)))
+}
+
+// offline says in the file that a device is not online.
+func offline(tx *store.Tx, binding store.ID) error {
+	row, err := presences.Get(tx, binding.Key())
+	if isNotFound(err) || err == nil && !row.Online {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	row.Online = false
+	return presences.Put(tx, row)
 }
 
 // forget takes a device offline that is bound no more; its unbinding is the event that says so.

@@ -32,13 +32,20 @@ func (a *Authority) check(who Actor, c DeviceCall) (*DeviceAnswer, error) {
 	if h.bare() {
 		return nil, refuse(fault.Invalid, "bad_request").In("app_id")
 	}
-	o, err := store.Read(a.db, func(tx *store.Tx) (*outcome, error) {
+	judge := func(tx *store.Tx) (*outcome, error) {
 		o, err := a.find(tx, h, false)
-		if err == nil && o.refusal == nil {
+		if err != nil {
+			return nil, err
+		}
+		if o.refusal == nil {
 			o.refusal = o.mayRun(h)
 		}
-		return o, err
-	})
+		return o, a.forgotten(tx, h, o)
+	}
+	o, err := store.Read(a.db, judge)
+	if err == nil {
+		o, err = a.settle(h, o, judge)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type Members struct {
 	Device   DeviceInfo     `json:"device_info,omitzero"`
 	Platform string         `json:"platform,omitzero" example:"windows-amd64"`
 	Ticket   bool           `json:"ticket,omitzero" doc:"True asks for a ticket of the WebSocket"`
+	Receipt  string         `json:"receipt,omitzero" doc:"The stored lease, after the answer receipt_wanted (protocol §11)"`
 	Ext      map[string]any `json:"ext,omitzero" doc:"Later options; unknown members are ignored"`
 }
 
@@ -123,7 +124,7 @@ func deviceCall(call *web.Call, in Members) license.DeviceCall {
 			Bearer: call.Bearer, Body: call.Raw,
 		},
 		Proof: call.Header(verdict.ProofHeader), Nonce: in.Nonce, Kids: in.Kids, Version: in.Version, Session: in.Session,
-		Platform: in.Platform, CPU: in.Device.CPU, Board: in.Device.Board, MAC: in.Device.MAC, Ticket: in.Ticket,
+		Platform: in.Platform, CPU: in.Device.CPU, Board: in.Device.Board, MAC: in.Device.MAC, Ticket: in.Ticket, Receipt: in.Receipt,
 	}
 }
 

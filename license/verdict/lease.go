@@ -27,20 +27,10 @@ func Judge(lease string, own Own, now int64) (Claims, error) {
 	if lease == "" {
 		return Claims{}, local("no_lease", errors.New("none is stored"))
 	}
-	payload, err := own.Pins.Open(lease, TypVerdict)
-	if err != nil {
-		return Claims{}, local("no_lease", err)
-	}
-	m, err := read(payload)
-	if err != nil {
-		return Claims{}, local("no_lease", err)
-	}
-	c, err := m.claims()
+	c, err := OpenReceipt(lease, ExpectReceipt{Pins: own.Pins, AppID: own.AppID, Key: own.Key})
 	switch {
 	case err != nil:
 		return Claims{}, local("no_lease", err)
-	case c.Audience != own.AppID || c.Act != Run || c.Key == "" || c.Key != own.Key:
-		return Claims{}, local("no_lease", errors.New("it is not a lease of this app and device key"))
 	case differing(c.Parts, own.Parts) > c.Tol:
 		return Claims{}, local("device_changed", errors.New("too many parts differ"))
 	case c.IssuedAt > now+600:
