@@ -45,7 +45,7 @@ const (
 
 var (
 	backupPlan = settingOf[BackupPlan]{
-		name: "backup_plan", usual: BackupPlan{Enabled: true, At: "02:00", KeepDays: 30}, read: ReadFile, write: WriteFile, check: BackupPlan.checked,
+		name: "backup_plan", usual: BackupPlan{Enabled: true, At: "02:00", KeepDays: 30}, read: ReadFile, write: WriteFile, check: BackupPlan.Check,
 	}
 	backupState = settingOf[BackupState]{name: "backup_state"}
 )
@@ -59,7 +59,8 @@ func (p BackupPlan) TimeOfDay() (hour, minute int, err error) {
 	return at.Hour(), at.Minute(), nil
 }
 
-func (p BackupPlan) checked() (BackupPlan, error) {
+// Check says what is wrong with a plan, or gives it in the form in which it is kept. Faults: those of SetBackupPlan.
+func (p BackupPlan) Check() (BackupPlan, error) {
 	if _, _, err := p.TimeOfDay(); err != nil {
 		return p, err
 	}

@@ -3,10 +3,8 @@ package backup
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -293,74 +291,6 @@ func (k *Keeper) folders(p license.BackupPlan) []string {
 		return []string{k.dir}
 	}
 	return []string{k.dir, p.SecondFolder}
-}
-
-// Place says which folder is meant: that of the appliance, or the second one.
-type Place bool
-
-// The two folders.
-const (
-	Main   Place = false
-	Second Place = true
-)
-
-// folder is a place by the plan, "" if there is none.
-func (k *Keeper) folder(p license.BackupPlan, at Place) string {
-	if at == Second {
-		return p.SecondFolder
-	}
-	return k.dir
-}
-
-// List gives the backups of a folder, newest first; the second one has none where the plan names none, or it is not
-// there. Faults: those of Explain.
-func (k *Keeper) List(who license.Actor, at Place) ([]Entry, error) {
-	p, err := k.a.BackupPlan(who)
-	if err != nil {
-		return nil, err
-	}
-	dir := k.folder(p, at)
-	if dir == "" {
-		return nil, nil
-	}
-	all, err := List(dir)
-	slices.Reverse(all)
-	return all, err
-}
-
-// Find gives one backup by its name. Fault: backup_unknown.
-func (k *Keeper) Find(who license.Actor, at Place, name string) (Entry, error) {
-	p, err := k.a.BackupPlan(who)
-	if err != nil {
-		return Entry{}, err
-	}
-	dir := k.folder(p, at)
-	if dir != "" && name == filepath.Base(name) && filepath.IsLocal(name) {
-		if e, ok := entry(filepath.Join(dir, name)); ok {
-			return e, nil
-		}
-	}
-	return Entry{}, fault.New(fault.NotFound, "backup_unknown").In("name")
-}
-
-// Delete takes one backup away, with its checksum, and records who did it. Faults: backup_unknown, those of Explain.
-func (k *Keeper) Delete(who license.Actor, at Place, name string) error {
-	if err := who.Authorise(license.WriteFile); err != nil {
-		return err
-	}
-	e, err := k.Find(who, at, name)
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(e.Path); err != nil {
-		return Explain(e.Path, err)
-	}
-	if err := os.Remove(checksumPath(e.Path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Explain(e.Path, err)
-	}
-	return k.a.Record(who, license.Event{
-		Kind: license.SystemBackupDeleted, Level: license.LevelWarning, Args: map[string]string{"file": name, "folder": filepath.Dir(e.Path)},
-	})
 }
 
 // Standing says how the backups stand.
