@@ -54,7 +54,7 @@ var house = map[string]room{
 		theirs: []string{"github.com/danielgtaylor/huma/v2", "github.com/go-json-experiment/json", "github.com/google/uuid"},
 		tests:  []string{"github.com/getkin/kin-openapi", "github.com/gobwas/ws"},
 	},
-	"admin/backup":  {ours: []string{"store", "store/keyring", "license", "license/fault"}, theirs: []string{"github.com/klauspost/compress", "github.com/go-co-op/gocron/v2", "github.com/jonboulle/clockwork", "golang.org/x/sys"}},
+	"admin/backup":  {ours: []string{"store", "store/keyring", "license", "license/fault"}, theirs: []string{"github.com/klauspost/compress", "github.com/go-co-op/gocron/v2", "github.com/jonboulle/clockwork", "golang.org/x/sys"}, tests: []string{"go.etcd.io/bbolt"}},
 	"admin/bench":   {ours: append([]string{"license", "store", "license/licensetest"}, leaves...)},
 	"admin/config":  {theirs: []string{"github.com/alecthomas/kong", "golang.org/x/sys"}},
 	"admin/control": {theirs: []string{"golang.org/x/sys"}},

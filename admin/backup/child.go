@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -200,8 +199,8 @@ func brokenOff(q question, ended error) (*Report, error) {
 	}, nil
 }
 
-// self is the running program, also where its file was replaced since it started.
-func self() string {
+// self is the running program, also where its file was replaced since it started. Tests put others in its place.
+var self = func() string {
 	if runtime.GOOS == "linux" {
 		if _, err := os.Stat("/proc/self/exe"); err == nil {
 			return "/proc/self/exe"
@@ -231,15 +230,13 @@ func childEnvironment() []string {
 
 // limited keeps the beginning of what is written to it.
 type limited struct {
-	bytes.Buffer
+	text []byte
 	most int
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if left := l.most - l.Len(); left > 0 {
-		l.Buffer.Write(p[:min(left, len(p))])
-	}
+	l.text = append(l.text, p[:min(len(p), l.most-len(l.text))]...)
 	return len(p), nil
 }
 
-func (l *limited) String() string { return strings.TrimSpace(l.Buffer.String()) }
+func (l *limited) String() string { return strings.TrimSpace(string(l.text)) }

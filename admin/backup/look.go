@@ -42,6 +42,12 @@ func look(q question, tell func(done, total int64)) (*Report, error) {
 
 func (r *Report) judge(q question, tell func(done, total int64)) error {
 	db, err := r.open(q)
+	if serr := r.sum(q, err); serr != nil {
+		if db != nil {
+			_ = db.Close()
+		}
+		return serr
+	}
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrTruncated) {
 		r.wrong(err)
 		return nil
@@ -77,9 +83,6 @@ func (r *Report) open(q question) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.sum(q); err != nil {
-		return nil, err
-	}
 	source := q.Path
 	if packed {
 		source = filepath.Join(q.Scratch, "unpacked.db")
@@ -100,9 +103,6 @@ func (r *Report) open(q question) (*store.DB, error) {
 	if (!r.Running || q.Place) && !errors.Is(err, store.ErrOlder) {
 		return db, err
 	}
-	if r.Running { // what was digested and what is looked at are not the same
-		r.SHA256 = ""
-	}
 	copied := filepath.Join(q.Scratch, "copy.db")
 	if err := os.RemoveAll(copied); err != nil {
 		return nil, err
@@ -115,15 +115,20 @@ func (r *Report) open(q question) (*store.DB, error) {
 }
 
 // sum digests the file as it lies and compares that with what lies beside it. A wrong sum says more than what is
-// wrong inside.
-func (r *Report) sum(q question) (err error) {
-	if !q.Sum {
+// wrong inside; of a file that is nothing of ours, or that is written to, there is none.
+func (r *Report) sum(q question, opened error) error {
+	if !q.Sum || r.Running {
 		return nil
 	}
-	if r.SHA256, err = sumFile(q.Path); err != nil {
+	if _, err := os.Lstat(checksumPath(q.Path)); err != nil && errors.Is(opened, store.ErrNotOurs) {
+		return nil
+	}
+	sum, err := sumFile(q.Path)
+	if err != nil {
 		return err
 	}
-	return compare(q.Path, r.SHA256)
+	r.SHA256 = sum
+	return compare(q.Path, sum)
 }
 
 // beginsPacked says whether a file is compressed, whatever it is called.
