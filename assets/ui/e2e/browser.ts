@@ -30,7 +30,8 @@ export interface Watched {
   refusing(status: number, work: () => Promise<unknown>): Promise<void>
   /** Lets the browser's lines about a server that does not answer pass, while `work` runs. */
   cutOff(work: () => Promise<unknown>): Promise<void>
-  shot(name: string): Promise<void>
+  /** A picture of the window, or of the whole page. */
+  shot(name: string, whole?: boolean): Promise<void>
 }
 
 export async function watched(browser: Browser, origins: string[], language: 'zh' | 'en', width = 1280): Promise<Watched> {
@@ -81,10 +82,10 @@ export async function watched(browser: Browser, origins: string[], language: 'zh
         away = false
       }
     },
-    async shot(name) {
+    async shot(name, whole = false) {
       mkdirSync(shots, { recursive: true })
       const number = String(++count).padStart(2, '0')
-      await page.screenshot({ path: `${shots}${language}-${width}-${number}-${name}.png`, animations: 'disabled' })
+      await page.screenshot({ path: `${shots}${language}-${width}-${number}-${name}.png`, animations: 'disabled', fullPage: whole })
     },
   }
 }

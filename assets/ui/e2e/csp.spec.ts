@@ -1,85 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import { join } from 'node:path'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launch, overflow, watched } from './browser'
-
-const dist = fileURLToPath(new URL('../dist/', import.meta.url))
-const types: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' }
-
-/** The policy of the appliance, with the nonce of one response. */
-const policy = (nonce: string) =>
-  [
-    `default-src 'none'`,
-    `script-src 'self' 'nonce-${nonce}'`,
-    `style-src 'self' 'nonce-${nonce}'`,
-    `img-src 'self' data: blob:`,
-    `font-src 'self'`,
-    `connect-src 'self'`,
-    `base-uri 'none'`,
-    `form-action 'self'`,
-    `frame-ancestors 'none'`,
-  ].join('; ')
-
-/** Serves the built files as the appliance does: every path that is no file is the page, with a fresh nonce. */
-function serve(): Promise<Server> {
-  const server = createServer(async (request, response) => {
-    const path = new URL(request.url ?? '/', 'http://x').pathname
-    const file = extname(path) ? path : '/index.html'
-    try {
-      let content: string | Buffer = await readFile(join(dist, file))
-      response.setHeader('Content-Type', types[extname(file)] ?? 'application/octet-stream')
-      response.setHeader('X-Content-Type-Options', 'nosniff')
-      if (file === '/index.html') {
-        const nonce = randomBytes(16).toString('base64')
-        content = content.toString().replaceAll('__CSP_NONCE__', nonce)
-        response.setHeader('Content-Security-Policy', policy(nonce))
-      }
-      response.end(content)
-    } catch {
-      response.statusCode = 404
-      response.end()
-    }
-  })
-  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)))
-}
-
-const counts = { unused: 5, active: 3, expired: 1, disabled: 1, deleted: 0, total: 10 }
-const app = {
-  id: '3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e',
-  name: { zh: '剪辑', en: 'Cut' },
-  description: { zh: '', en: '' },
-  state: 'enabled',
-  created_at: '2026-11-01T08:00:00Z',
-  keys: [],
-  policy: { device_tolerance: 'two_of_three', grace_days: 7, heartbeat_seconds: 300, device_key: 'required' },
-  cards: counts,
-  devices: { bound: 2, online: 1 },
-}
-const can = ['dashboard:read', 'apps:read', 'apps:write', 'batches:write', 'announcements:read', 'announcements:write']
-const user = { id: 'u', username: 'admin', name: '', email: '', role: 'owner', must_change_password: false, permissions: can, created_at: app.created_at }
-const days = Array.from({ length: 30 }, (_, day) => ({ day: `2026-11-${String(day + 1).padStart(2, '0')}`, count: day }))
-
-/** The few answers that it takes to open every kind of part that brings styles of its own. */
-const answers: Record<string, unknown> = {
-  '/api/v1/auth/login': { access_token: 'T', expires_in: 7200, data: { user } },
-  '/api/v1/admin/dashboard': { data: { apps: 1, accounts: 1, cards: counts, devices: app.devices, activations: days, recent: [], steps: { app: true, keys: true, connected: false } } },
-  '/api/v1/admin/apps': { data: { items: [app], next: '' } },
-  '/api/v1/admin/announcements': { data: { items: [], next: '' } },
-  '/api/v1/admin/status': { data: { version: '1', started_at: app.created_at, data_file: '/x', file_bytes: 1, console_url: '', client_url: '', now: app.created_at } },
-}
-
-async function answerFor(page: Page) {
-  await page.route('**/api/**', (route) => {
-    const body = answers[new URL(route.request().url()).pathname]
-    // The live line is not part of this test: its ticket never comes.
-    if (body) void route.fulfill({ json: body })
-  })
-}
+import { answerFor, dist, serve } from './built'
 
 let browser: Browser
 let server: Server
@@ -108,6 +34,7 @@ test('the built page holds nothing inline that lacks the nonce, and no style att
 
 test('the policy is in force: a style without the nonce is refused and noticed', async () => {
   const { page, complaints, context } = await watched(browser, [origin], 'zh')
+  await answerFor(page)
   await page.goto(origin)
   await page.getByRole('button', { name: '登录' }).waitFor()
   await page.evaluate(() => {

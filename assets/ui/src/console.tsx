@@ -5,16 +5,20 @@ import zhCN from 'antd/locale/zh_CN'
 import { Suspense, lazy, useEffect } from 'react'
 import { BrowserRouter, Navigate, Route, Routes, useLocation, useNavigate } from 'react-router'
 import type { Live } from './api/live'
-import { session } from './api/session'
+import { session, type SessionState } from './api/session'
+import { appliance, type Standing } from './api/standing'
 import { language } from './i18n/language'
 import { useText } from './i18n/text'
 import { NotForYou } from './pages/door/not_for_you'
 import { PasswordDoor } from './pages/door/password_door'
+import { SealedDoor } from './pages/door/sealed_door'
 import { SignIn } from './pages/door/sign_in'
+import { WaitingDoor } from './pages/door/waiting_door'
 import { Boundary } from './parts/boundary'
 import { useCell } from './parts/cell'
 import { LineContext } from './parts/line'
 import { Logo } from './parts/logo'
+import { screenOf } from './parts/screen'
 import { Shell } from './parts/shell'
 import { Failure, Nothing } from './parts/state'
 import { theme } from './parts/theme'
@@ -31,6 +35,9 @@ const code = {
   Announcements: () => import('./pages/announcements/announcements'),
   Accounts: () => import('./pages/accounts/accounts'),
   Jobs: () => import('./pages/jobs/jobs'),
+  Backups: () => import('./pages/backups/backups'),
+  DataFile: () => import('./pages/file/file'),
+  Receipts: () => import('./pages/receipts/receipts'),
   Password: () => import('./pages/door/password'),
 }
 
@@ -44,6 +51,9 @@ const Devices = lazy(code.Devices)
 const Announcements = lazy(code.Announcements)
 const Accounts = lazy(code.Accounts)
 const Jobs = lazy(code.Jobs)
+const Backups = lazy(code.Backups)
+const DataFile = lazy(code.DataFile)
+const Receipts = lazy(code.Receipts)
 const Password = lazy(code.Password)
 
 function Waiting() {
@@ -94,9 +104,12 @@ function Pages() {
             <Route path="/keys" element={<Keys />} />
             <Route path="/batches" element={<Batches />} />
             <Route path="/devices" element={<Devices />} />
+            <Route path="/receipts" element={<Receipts />} />
             <Route path="/announcements" element={<Announcements />} />
             <Route path="/accounts" element={<Accounts />} />
             <Route path="/jobs" element={<Jobs />} />
+            <Route path="/backups" element={<Backups />} />
+            <Route path="/file" element={<DataFile />} />
             <Route path="/password" element={<Password />} />
             <Route path="/index.html" element={<Navigate to="/" replace />} />
             <Route path="*" element={<NotFound />} />
@@ -107,24 +120,57 @@ function Pages() {
   )
 }
 
-/** Who sees what: the door, the forced change of the first password, or the house. */
+/** Shows once what came of work on the file during which somebody stayed signed in. */
+function Aftermath({ standing }: { standing: Standing }) {
+  const text = useText()
+  const { modal } = App.useApp()
+  const outcome = standing.phase === 'open' ? standing.outcome : undefined
+  useEffect(() => {
+    if (!outcome) return
+    appliance.settle()
+    if (outcome.fault) modal.error({ title: text.standing.failedTitle, content: outcome.fault })
+  }, [outcome, modal, text])
+  return null
+}
+
+/** Who sees what. */
 function House() {
   const state = useCell(session.state)
+  const standing = useCell(appliance.state)
   const text = useText()
   useEffect(() => {
     document.title = text.product
   }, [text])
-  switch (state.phase) {
-    case 'starting':
+  switch (screenOf(standing, state)) {
+    case 'nothing':
       return <Waiting />
     case 'unreachable':
-      return <Failure cause={state.fault} retry={() => void session.start()} />
-    case 'out':
-      return <SignIn ended={state.ended} />
-    case 'in':
-      if (state.user.must_change_password) return <PasswordDoor />
-      return state.user.permissions.includes('dashboard:read') ? <Pages /> : <NotForYou />
+      return <Unreachable standing={standing} state={state} />
+    case 'working':
+      return standing.phase === 'closed' && <WaitingDoor standing={standing} />
+    case 'sealed':
+      return standing.phase === 'sealed' && <SealedDoor recovery={standing.recovery} />
+    case 'sign_in': {
+      const open = standing.phase === 'open' ? standing : undefined
+      return <SignIn ended={state.phase === 'out' && state.ended} empty={open?.empty ?? false} outcome={open?.outcome} />
+    }
+    case 'first_password':
+      return <PasswordDoor />
+    case 'not_for_you':
+      return <NotForYou />
+    case 'house':
+      return (
+        <>
+          <Aftermath standing={standing} />
+          <Pages />
+        </>
+      )
   }
+}
+
+function Unreachable({ standing, state }: { standing: Standing; state: SessionState }) {
+  if (standing.phase === 'away') return <Failure cause={standing.fault} retry={() => void appliance.look()} />
+  return <Failure cause={state.phase === 'unreachable' ? state.fault : undefined} retry={() => void session.start()} />
 }
 
 interface ConsoleProps {

@@ -4,6 +4,7 @@ import { Console } from './console'
 import { follower } from './api/follow'
 import { browserLive } from './api/live'
 import { session } from './api/session'
+import { appliance } from './api/standing'
 import { Fault } from './api/wire'
 import { language, tagOf } from './i18n/language'
 import './style.css'
@@ -32,11 +33,28 @@ language.subscribe(() => {
   void queries.invalidateQueries() // sentences of the server come in the language of the question
 })
 
-// What one user saw is not for the next.
+// What one user saw is not for the next. Whether the appliance was ever used may have changed meanwhile.
+let inside = false
 session.state.subscribe(() => {
-  if (session.state.get().phase === 'out') queries.clear()
+  const { phase } = session.state.get()
+  if (phase === 'out') queries.clear()
+  if (phase === 'out' && inside) void appliance.look()
+  inside = phase === 'in'
 })
-void session.start()
+
+// The session is looked at when the appliance first serves, and again when something was done to its file.
+let before = appliance.state.get().phase
+appliance.state.subscribe(() => {
+  const { phase } = appliance.state.get()
+  const opens = phase === 'open' && before !== 'open'
+  const held = session.state.get().phase
+  if (opens && (held === 'starting' || held === 'unreachable' || (held === 'in' && before === 'closed'))) {
+    void session.start()
+    void queries.invalidateQueries()
+  }
+  before = phase
+})
+void appliance.look()
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? ''
 const root = document.getElementById('root')

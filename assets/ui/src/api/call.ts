@@ -1,5 +1,6 @@
 import { session } from './session'
-import { ask, Fault, type Ask, type Query } from './wire'
+import { askOpen } from './standing'
+import { Fault, type Ask, type Query } from './wire'
 
 /** What every list answers: a page of items, and where the next one begins ('' at the end). */
 export interface Page<T> {
@@ -13,14 +14,14 @@ const root = '/api/v1/admin'
 export async function request(path: string, how: Ask = {}): Promise<Response> {
   const token = session.token()
   try {
-    return await ask(root + path, { ...how, token })
+    return await askOpen(root + path, { ...how, token })
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
     if (cause.code === 'password_change_required') session.mustChange()
     if (cause.status !== 401) throw cause
     const fresh = await session.renew(token)
     if (!fresh) throw cause
-    return ask(root + path, { ...how, token: fresh })
+    return askOpen(root + path, { ...how, token: fresh })
   }
 }
 

@@ -9,11 +9,15 @@ export type Noun =
   | 'accounts'
   | 'announcements'
   | 'apps'
+  | 'backups'
   | 'batches'
   | 'cards'
   | 'dashboard'
   | 'devices'
+  | 'file'
   | 'jobs'
+  | 'keyring'
+  | 'receipts'
   | 'sample'
   | 'status'
 
@@ -27,10 +31,13 @@ const touched: Record<string, Noun[]> = {
   user: ['accounts'],
   account: ['accounts'],
   job: ['jobs', 'batches'],
+  system: ['backups', 'file', 'status'],
+  keyring: ['keyring', 'file'],
+  receipt: ['receipts', 'devices', 'cards', 'apps'],
 }
 
-/** What changes without an event: presence, and the progress of jobs. */
-const unlogged = new Set<unknown>(['apps', 'dashboard', 'devices', 'jobs'] satisfies Noun[])
+/** What changes without an event: presence, the progress of jobs and backups, the window for copies. */
+const unlogged = new Set<unknown>(['apps', 'backups', 'dashboard', 'devices', 'file', 'jobs'] satisfies Noun[])
 
 /** The nouns whose pages an event of this kind may change. The dashboard lists every event. */
 export function nounsOf(kind: string): Noun[] {
@@ -73,7 +80,7 @@ export function follower(
       case 'job':
         queries.setQueryData<Job>(['jobs', 'one', message.job.id], message.job)
         putInLists<Job>(queries, 'jobs', message.job)
-        if (message.job.state !== 'running') mark(['jobs', 'batches', 'cards', 'apps', 'dashboard'])
+        if (message.job.state !== 'running') mark(['jobs', 'batches', 'cards', 'apps', 'dashboard', 'keyring', 'file'])
         return
       case 'back':
         void queries.invalidateQueries({ predicate: ({ queryKey, state }) => state.status === 'error' || unlogged.has(queryKey[0]) })

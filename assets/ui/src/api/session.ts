@@ -1,6 +1,7 @@
 import { cell, type Cell } from '../parts/cell'
+import { askOpen } from './standing'
 import type { components } from './types'
-import { ask, Fault, type Ask } from './wire'
+import { Fault, type Ask } from './wire'
 
 export type User = components['schemas']['User']
 
@@ -36,6 +37,7 @@ export type TabMessage = 'signed_in' | 'signed_out'
 
 export interface Session {
   state: Cell<SessionState>
+  /** Comes in by what may be left of an earlier session, or by the present one, which may count no more. */
   start(): Promise<void>
   signIn(username: string, password: string): Promise<User>
   changePassword(old: string, next: string): Promise<void>
@@ -121,23 +123,25 @@ export function createSession(around: Surroundings): Session {
     }
   }
 
+  async function start() {
+    if (!around.mark.get()) {
+      leave(false)
+      return
+    }
+    state.set({ phase: 'starting' })
+    try {
+      await renew(access)
+    } catch (cause) {
+      if (cause instanceof Fault) state.set({ phase: 'unreachable', fault: cause })
+      else throw cause
+    }
+  }
+
   return {
     state,
     token: () => access,
     renew,
-    async start() {
-      if (!around.mark.get()) {
-        leave(false)
-        return
-      }
-      state.set({ phase: 'starting' })
-      try {
-        await renew('')
-      } catch (cause) {
-        if (cause instanceof Fault) state.set({ phase: 'unreachable', fault: cause })
-        else throw cause
-      }
-    },
+    start,
     async signIn(username, password) {
       const user = adopt(await grantBy('/login', { body: { username, password, cookie: true } }))
       around.tell('signed_in')
@@ -172,7 +176,7 @@ const place = 'goldfish.session'
 
 function browserSurroundings(channel: BroadcastChannel | undefined): Surroundings {
   return {
-    ask,
+    ask: askOpen,
     async alone(work) {
       return 'locks' in navigator ? await navigator.locks.request('goldfish.refresh', work) : work()
     },

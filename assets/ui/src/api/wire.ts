@@ -26,11 +26,13 @@ export class Fault extends Error {
 export type Query = Record<string, string | number | boolean | undefined | null>
 
 export interface Ask {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   query?: Query
   body?: unknown
   token?: string
   signal?: AbortSignal
+  /** How long the answer may take to begin, in milliseconds; half a minute unless told. A file may then take as long as it needs. */
+  patience?: number
 }
 
 /** The address with every given member of the query; empty ones are left out. */
@@ -43,18 +45,18 @@ export function address(path: string, query: Query = {}): string {
   return text ? `${path}?${text}` : path
 }
 
-/** How long an answer may take to begin, in milliseconds. A file may then take as long as it needs. */
-const mostWait = 30_000
+const usualPatience = 30_000
 
 /** Asks once. Throws a Fault for anything but success. */
-export async function ask(path: string, { method = 'GET', query, body, token, signal }: Ask = {}): Promise<Response> {
+export async function ask(path: string, how: Ask = {}): Promise<Response> {
+  const { method = 'GET', query, body, token, signal, patience: most = usualPatience } = how
   const headers: Record<string, string> = { 'Accept-Language': tagOf[language.get()] }
   if (body !== undefined) headers['Content-Type'] = 'application/json'
   if (token) headers['Authorization'] = `Bearer ${token}`
   let answer: Response
   const patience = new AbortController()
   const giveUp = () => patience.abort()
-  const timer = setTimeout(giveUp, mostWait)
+  const timer = setTimeout(giveUp, most)
   signal?.addEventListener('abort', giveUp)
   if (signal?.aborted) giveUp()
   try {

@@ -1,4 +1,6 @@
+import { door } from './en_door'
 import { events } from './en_events'
+import { dataFile } from './en_file'
 import type { Texts } from './text'
 
 /** The console's English texts. */
@@ -73,6 +75,8 @@ export const en: Texts = {
     announcements: 'Announcements',
     accounts: 'Accounts',
     jobs: 'Jobs',
+    backups: 'Backups',
+    file: 'Data and keys',
     changePassword: 'Change password',
     signOut: 'Sign out',
     account: 'My account',
@@ -82,46 +86,7 @@ export const en: Texts = {
     hint: 'The address may be mistyped, or what it showed is gone.',
     home: 'Back to the overview',
   },
-  signIn: {
-    title: 'Sign in to the console',
-    hint: 'First time here? Use the first account from the documentation; you will change its password right away.',
-    username: 'User name or e-mail',
-    password: 'Password',
-    submit: 'Sign in',
-    needUsername: 'Please enter your user name',
-    needPassword: 'Please enter your password',
-    ended: 'Your session has ended. Please sign in again.',
-    notForYou: 'This account cannot use the console.',
-  },
-  password: {
-    title: 'Change password',
-    forcedTitle: 'First, set a password of your own',
-    forcedHint: 'Everyone can look up the first password. Once you have set your own, everything else opens.',
-    hint: 'Sign-ins in other browsers and on other devices will end.',
-    old: 'Current password',
-    next: 'New password',
-    again: 'New password again',
-    submit: 'Change password',
-    forcedSubmit: 'Set password and go on',
-    changed: 'Password changed',
-    needOld: 'Please enter your current password',
-    needNext: 'Please enter a new password',
-    tooWeak: 'The new password does not meet the rules below yet',
-    mismatch: 'The two passwords differ',
-    same: 'The new password must differ from the current one',
-    rulesLabel: 'Password rules',
-    met: 'met',
-    unmet: 'not met',
-    rules: {
-      length: 'At least 8 characters',
-      lower: 'A lower-case letter',
-      upper: 'An upper-case letter',
-      digit: 'A digit',
-      special: 'A special character, such as ! # _ -',
-      bytes: 'At most 72 bytes (a Chinese character takes 3)',
-      name: 'Not containing your user name',
-    },
-  },
+  ...door,
   start: {
     title: 'First steps',
     intro: 'Three steps until your software runs on card keys.',
@@ -477,7 +442,7 @@ export const en: Texts = {
     intro: 'Work that goes on in the background.',
     empty: 'No jobs',
     emptyHint: 'While a large batch is generated, its progress is shown here.',
-    kinds: { 'batch.generate': 'Generate card keys' },
+    kinds: { 'batch.generate': 'Generate card keys', 'keyring.rotate': 'Change the data key' },
     kind: 'Job',
     progress: 'Progress',
     states: { running: 'Running', done: 'Done', cancelled: 'Cancelled', failed: 'Failed' },
@@ -487,5 +452,6 @@ export const en: Texts = {
     cancelHint: 'What was made so far is undone; no card key is left behind.',
     keep: 'Keep it running',
   },
+  ...dataFile,
   events,
 }

@@ -1,4 +1,6 @@
+import { door } from './zh_door'
 import { events } from './zh_events'
+import { dataFile } from './zh_file'
 
 /** The console's Chinese texts. `en.ts` has the same keys; a missing one does not compile. */
 export const zh = {
@@ -72,6 +74,8 @@ export const zh = {
     announcements: '公告',
     accounts: '账户',
     jobs: '任务',
+    backups: '备份',
+    file: '数据与密钥',
     changePassword: '修改密码',
     signOut: '退出登录',
     account: '我的账户',
@@ -81,46 +85,7 @@ export const zh = {
     hint: '地址可能写错了，或者内容已被移走。',
     home: '回到概览',
   },
-  signIn: {
-    title: '登录控制台',
-    hint: '首次使用？请用文档中的初始账户登录，登录后需立即修改密码。',
-    username: '用户名或邮箱',
-    password: '密码',
-    submit: '登录',
-    needUsername: '请输入用户名',
-    needPassword: '请输入密码',
-    ended: '登录已失效，请重新登录。',
-    notForYou: '这个账户不能使用控制台。',
-  },
-  password: {
-    title: '修改密码',
-    forcedTitle: '先设置您自己的密码',
-    forcedHint: '初始密码人人可查。改成您自己的密码之后，才能使用其他功能。',
-    hint: '修改之后，其他浏览器和设备上的登录都会失效。',
-    old: '当前密码',
-    next: '新密码',
-    again: '再次输入新密码',
-    submit: '修改密码',
-    forcedSubmit: '设置密码并继续',
-    changed: '密码已修改',
-    needOld: '请输入当前密码',
-    needNext: '请输入新密码',
-    tooWeak: '新密码还不符合下面的要求',
-    mismatch: '两次输入的密码不一致',
-    same: '新密码不能和当前密码相同',
-    rulesLabel: '密码要求',
-    met: '已满足',
-    unmet: '未满足',
-    rules: {
-      length: '至少 8 个字符',
-      lower: '含小写字母',
-      upper: '含大写字母',
-      digit: '含数字',
-      special: '含特殊字符，例如 ! # _ -',
-      bytes: '不超过 72 字节（一个汉字占 3 字节）',
-      name: '不含用户名',
-    },
-  },
+  ...door,
   start: {
     title: '快速上手',
     intro: '三步，让您的软件用上卡密授权。',
@@ -480,8 +445,8 @@ export const zh = {
     title: '任务',
     intro: '在后台进行的工作。',
     empty: '没有任务',
-    emptyHint: '生成大批卡密时，进度会显示在这里。',
-    kinds: { 'batch.generate': '生成卡密' },
+    emptyHint: '生成大批卡密或更换数据密钥时，进度会显示在这里。',
+    kinds: { 'batch.generate': '生成卡密', 'keyring.rotate': '更换数据密钥' },
     kind: '任务',
     progress: '进度',
     states: { running: '进行中', done: '已完成', cancelled: '已取消', failed: '失败' },
@@ -491,5 +456,6 @@ export const zh = {
     cancelHint: '已经生成的部分会全部撤销，不会留下任何卡密。',
     keep: '继续进行',
   },
+  ...dataFile,
   events,
 }

@@ -9,6 +9,8 @@ import {
   CompassOutlined as CompassOutlinedShape,
   CopyOutlined as CopyOutlinedShape,
   DashboardOutlined as DashboardOutlinedShape,
+  DatabaseOutlined as DatabaseOutlinedShape,
+  DeleteOutlined as DeleteOutlinedShape,
   DesktopOutlined as DesktopOutlinedShape,
   DownloadOutlined as DownloadOutlinedShape,
   EditOutlined as EditOutlinedShape,
@@ -19,12 +21,17 @@ import {
   LogoutOutlined as LogoutOutlinedShape,
   MenuOutlined as MenuOutlinedShape,
   MinusCircleOutlined as MinusCircleOutlinedShape,
+  MoreOutlined as MoreOutlinedShape,
   NotificationOutlined as NotificationOutlinedShape,
   PlusOutlined as PlusOutlinedShape,
+  PrinterOutlined as PrinterOutlinedShape,
   ReloadOutlined as ReloadOutlinedShape,
   RightOutlined as RightOutlinedShape,
+  SafetyOutlined as SafetyOutlinedShape,
+  SaveOutlined as SaveOutlinedShape,
   StopFilled as StopFilledShape,
   TeamOutlined as TeamOutlinedShape,
+  UploadOutlined as UploadOutlinedShape,
   UserOutlined as UserOutlinedShape,
 } from '@ant-design/icons'
 import type { ComponentProps, ComponentType } from 'react'
@@ -48,6 +55,8 @@ export const CloseCircleFilled = quiet(CloseCircleFilledShape)
 export const CompassOutlined = quiet(CompassOutlinedShape)
 export const CopyOutlined = quiet(CopyOutlinedShape)
 export const DashboardOutlined = quiet(DashboardOutlinedShape)
+export const DatabaseOutlined = quiet(DatabaseOutlinedShape)
+export const DeleteOutlined = quiet(DeleteOutlinedShape)
 export const DesktopOutlined = quiet(DesktopOutlinedShape)
 export const DownloadOutlined = quiet(DownloadOutlinedShape)
 export const EditOutlined = quiet(EditOutlinedShape)
@@ -58,10 +67,15 @@ export const LeftOutlined = quiet(LeftOutlinedShape)
 export const LogoutOutlined = quiet(LogoutOutlinedShape)
 export const MenuOutlined = quiet(MenuOutlinedShape)
 export const MinusCircleOutlined = quiet(MinusCircleOutlinedShape)
+export const MoreOutlined = quiet(MoreOutlinedShape)
 export const NotificationOutlined = quiet(NotificationOutlinedShape)
 export const PlusOutlined = quiet(PlusOutlinedShape)
+export const PrinterOutlined = quiet(PrinterOutlinedShape)
 export const ReloadOutlined = quiet(ReloadOutlinedShape)
 export const RightOutlined = quiet(RightOutlinedShape)
+export const SafetyOutlined = quiet(SafetyOutlinedShape)
+export const SaveOutlined = quiet(SaveOutlinedShape)
 export const StopFilled = quiet(StopFilledShape)
 export const TeamOutlined = quiet(TeamOutlinedShape)
+export const UploadOutlined = quiet(UploadOutlinedShape)
 export const UserOutlined = quiet(UserOutlinedShape)

@@ -3,12 +3,14 @@ import {
   BarsOutlined,
   CompassOutlined,
   DashboardOutlined,
+  DatabaseOutlined,
   DesktopOutlined,
   InboxOutlined,
   KeyOutlined,
   LogoutOutlined,
   MenuOutlined,
   NotificationOutlined,
+  SaveOutlined,
   TeamOutlined,
   UserOutlined,
 } from './icons'
@@ -34,6 +36,8 @@ const places: { to: string; name: keyof Texts['menu']; icon: ReactNode; needs: s
   { to: '/announcements', name: 'announcements', icon: <NotificationOutlined />, needs: 'announcements:read' },
   { to: '/accounts', name: 'accounts', icon: <TeamOutlined />, needs: 'accounts:read' },
   { to: '/jobs', name: 'jobs', icon: <BarsOutlined />, needs: 'jobs:read' },
+  { to: '/backups', name: 'backups', icon: <SaveOutlined />, needs: 'file:read' },
+  { to: '/file', name: 'file', icon: <DatabaseOutlined />, needs: 'file:read' },
   { to: '/start', name: 'start', icon: <CompassOutlined />, needs: 'dashboard:read' },
 ]
 

@@ -11,6 +11,7 @@ import { Loaded, Nothing } from '../../parts/state'
 import { Guide } from '../start/guide'
 import { useGuideHidden } from '../start/hidden'
 import { CardBars } from './card_bars'
+import { Notices } from './notices'
 import { System } from './system'
 
 const ActivationChart = lazy(() => import('./activation_chart'))
@@ -41,6 +42,7 @@ function Overview({ data }: { data: Data }) {
   const { app, keys, connected } = data.steps
   return (
     <div className="stack">
+      <Notices />
       {!hidden && !(app && keys && connected) && <Guide steps={data.steps} hide={hide} />}
       <Tiles data={data} />
       <div className="grid two">

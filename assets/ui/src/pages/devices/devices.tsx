@@ -1,9 +1,11 @@
-import { Button } from 'antd'
-import { useNavigate } from 'react-router'
+import { Badge, Button } from 'antd'
+import { Link, useNavigate } from 'react-router'
 import { useDevices, type Device } from '../../api/devices'
+import { useReceiptsWaiting } from '../../api/receipts'
 import { useFormat } from '../../i18n/format'
 import { useText } from '../../i18n/text'
 import { useAppNames } from '../../parts/app_names'
+import { useCan } from '../../parts/can'
 import { useCursor } from '../../parts/cursor'
 import { FilterSelect } from '../../parts/filter_select'
 import { useFilters } from '../../parts/filters'
@@ -25,7 +27,7 @@ export default function Devices() {
   const open = (device: Device) => setFilters({ device: device.id })
   const columns = useDeviceColumns(open)
   return (
-    <Page title={words.title} intro={words.intro}>
+    <Page title={words.title} intro={words.intro} actions={<ToReceipts />}>
       <section className="sheet">
         <div className="filters">
           <FilterSelect
@@ -62,6 +64,21 @@ export default function Devices() {
       </section>
       <DeviceDrawer id={filters.device} close={() => setFilters({ device: '' })} />
     </Page>
+  )
+}
+
+/** The way to the licences that devices showed after a restore; their number where some wait. */
+function ToReceipts() {
+  const words = useText().receipts
+  const waiting = useReceiptsWaiting()
+  const may = useCan('receipts:read')
+  if (!may) return null
+  return (
+    <Link to="/receipts" className="side-link">
+      <Badge count={waiting} size="small" offset={[6, -2]}>
+        {words.link}
+      </Badge>
+    </Link>
   )
 }
 

@@ -1,11 +1,10 @@
-import { CheckCircleFilled, MinusCircleOutlined } from '../../parts/icons'
 import { Button, Form, Input } from 'antd'
 import { useState } from 'react'
 import { session, type User } from '../../api/session'
 import { useText } from '../../i18n/text'
 import { showFaults } from '../../parts/faults'
-import { isStrong, judgePassword, passwordRules } from '../../parts/password_rules'
 import { FormFault } from '../../parts/state'
+import { NewPassword } from './new_password'
 
 interface Fields {
   old_password: string
@@ -26,8 +25,6 @@ export function PasswordForm({ user, submitText, done, size = 'middle' }: Passwo
   const [form] = Form.useForm<Fields>()
   const [busy, setBusy] = useState(false)
   const [cause, setCause] = useState<unknown>()
-  const names = [user.username, user.email]
-  const next = Form.useWatch('new_password', form) ?? ''
 
   const submit = async (fields: Fields) => {
     setBusy(true)
@@ -43,15 +40,6 @@ export function PasswordForm({ user, submitText, done, size = 'middle' }: Passwo
     }
   }
 
-  const judgeNext = (_: unknown, value: string | undefined) => {
-    if (!value) return Promise.reject(new Error(text.password.needNext))
-    if (!isStrong(value, names)) return Promise.reject(new Error(text.password.tooWeak))
-    if (value === form.getFieldValue('old_password')) return Promise.reject(new Error(text.password.same))
-    return Promise.resolve()
-  }
-  const judgeAgain = (_: unknown, value: string | undefined) =>
-    value === form.getFieldValue('new_password') ? Promise.resolve() : Promise.reject(new Error(text.password.mismatch))
-
   return (
     <Form form={form} layout="vertical" onFinish={submit} disabled={busy} size={size} validateTrigger="onBlur">
       <FormFault cause={cause} />
@@ -59,32 +47,10 @@ export function PasswordForm({ user, submitText, done, size = 'middle' }: Passwo
       <Form.Item name="old_password" label={text.password.old} rules={[{ required: true, message: text.password.needOld }]}>
         <Input.Password autoComplete="current-password" />
       </Form.Item>
-      <Form.Item name="new_password" label={text.password.next} rules={[{ validator: judgeNext }]} validateTrigger={[]}>
-        <Input.Password autoComplete="new-password" aria-describedby="password-rules" />
-      </Form.Item>
-      <Rules password={next} names={names} />
-      <Form.Item name="again" label={text.password.again} rules={[{ validator: judgeAgain }]}>
-        <Input.Password autoComplete="new-password" />
-      </Form.Item>
+      <NewPassword names={[user.username, user.email]} present="old_password" />
       <Button type="primary" htmlType="submit" block={size === 'large'} loading={busy}>
         {submitText}
       </Button>
     </Form>
-  )
-}
-
-function Rules({ password, names }: { password: string; names: string[] }) {
-  const text = useText()
-  const met = judgePassword(password, names)
-  return (
-    <ul className="rules" id="password-rules" aria-label={text.password.rulesLabel}>
-      {passwordRules.map((rule) => (
-        <li key={rule} className={met[rule] ? 'met' : undefined}>
-          {met[rule] ? <CheckCircleFilled /> : <MinusCircleOutlined />}
-          {text.password.rules[rule]}
-          <span className="visually-hidden">{met[rule] ? text.password.met : text.password.unmet}</span>
-        </li>
-      ))}
-    </ul>
   )
 }

@@ -1,57 +1,54 @@
-import { Alert, Button, Form, Input } from 'antd'
-import { useEffect, useState } from 'react'
-import { session } from '../../api/session'
+import { Alert, Button } from 'antd'
+import { lazy, Suspense, useState } from 'react'
+import type { Outcome } from '../../api/standing'
 import { useText } from '../../i18n/text'
-import { showFaults } from '../../parts/faults'
-import { FormFault } from '../../parts/state'
 import { Door } from './door'
+import { SignInForm } from './sign_in_form'
 
-interface Fields {
-  username: string
-  password: string
+const RestoreDoor = lazy(() => import('./restore_door'))
+
+interface SignInProps {
+  /** A session came to its end. */
+  ended: boolean
+  /** Nobody has used the appliance yet: a backup may take its place. */
+  empty: boolean
+  outcome?: Outcome | undefined
 }
 
-export function SignIn({ ended }: { ended: boolean }) {
+/** The way in while the appliance serves. */
+export function SignIn({ ended, empty, outcome }: SignInProps) {
   const text = useText()
-  const [form] = Form.useForm<Fields>()
-  const [busy, setBusy] = useState(false)
-  const [cause, setCause] = useState<unknown>()
-
-  // A refused password is typed anew; the field takes the focus once it is enabled again.
-  useEffect(() => {
-    if (cause && !busy) form.focusField('password')
-  }, [cause, busy, form])
-
-  const submit = async ({ username, password }: Fields) => {
-    setBusy(true)
-    setCause(undefined)
-    try {
-      await session.signIn(username.trim(), password)
-    } catch (refusal) {
-      setCause(showFaults(form, ['username', 'password'], refusal))
-      form.setFieldValue('password', '')
-    } finally {
-      setBusy(false)
-    }
+  const [restoring, setRestoring] = useState(false)
+  if (restoring && empty) {
+    return (
+      <Suspense fallback={<Door>{null}</Door>}>
+        <RestoreDoor back={() => setRestoring(false)} />
+      </Suspense>
+    )
   }
-
   return (
     <Door>
       <h1>{text.signIn.title}</h1>
-      <p>{text.signIn.hint}</p>
-      <Form form={form} layout="vertical" onFinish={submit} disabled={busy} size="large">
-        {ended && !cause && <Alert className="form-fault" type="info" showIcon title={text.signIn.ended} />}
-        <FormFault cause={cause} />
-        <Form.Item name="username" label={text.signIn.username} rules={[{ required: true, whitespace: true, message: text.signIn.needUsername }]}>
-          <Input autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus maxLength={254} />
-        </Form.Item>
-        <Form.Item name="password" label={text.signIn.password} rules={[{ required: true, message: text.signIn.needPassword }]}>
-          <Input.Password autoComplete="current-password" />
-        </Form.Item>
-        <Button type="primary" htmlType="submit" block loading={busy}>
-          {text.signIn.submit}
-        </Button>
-      </Form>
+      <p>{empty ? text.signIn.hint : text.slogan}</p>
+      <SignInForm submitText={text.signIn.submit} word={<Word ended={ended} outcome={outcome} />} />
+      {empty && (
+        <p className="door-foot">
+          <Button type="link" onClick={() => setRestoring(true)}>
+            {text.restoreDoor.link}
+          </Button>
+        </p>
+      )}
     </Door>
   )
+}
+
+/** Why somebody stands here: what was done to the file, or that a session has ended. */
+function Word({ ended, outcome }: { ended: boolean; outcome?: Outcome | undefined }) {
+  const text = useText()
+  if (outcome?.fault) {
+    return <Alert className="form-fault" type="error" showIcon title={text.standing.failedTitle} description={outcome.fault} />
+  }
+  const good = outcome?.work === 'restore' ? text.standing.restored : outcome?.work === 'unseal' ? text.recovery.done : ''
+  if (good) return <Alert className="form-fault" type="success" showIcon title={good} />
+  return ended ? <Alert className="form-fault" type="info" showIcon title={text.signIn.ended} /> : null
 }

@@ -46,7 +46,7 @@ function useJobColumns(): Column<Job>[] {
     { key: 'progress', title: words.progress, render: (job) => <JobProgress job={job} /> },
     { key: 'created', title: text.common.created, render: (job) => format.dateTime(job.created_at) },
     { key: 'finished', title: words.finished, render: (job) => job.finished_at && format.dateTime(job.finished_at) },
-    { key: 'actions', title: text.common.actions, role: 'bare', end: true, render: (job) => job.state === 'running' && <Cancel job={job} /> },
+    { key: 'actions', title: text.common.actions, role: 'bare', end: true, render: (job) => job.state === 'running' && job.kind === 'batch.generate' && <Cancel job={job} /> },
   ]
 }
 

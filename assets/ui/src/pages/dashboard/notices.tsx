@@ -1,0 +1,59 @@
+import { Alert, Button, type AlertProps } from 'antd'
+import { useNavigate } from 'react-router'
+import { usePlan } from '../../api/backups'
+import { useDataFile } from '../../api/file'
+import { useKeyring } from '../../api/keyring'
+import { useReceiptsWaiting } from '../../api/receipts'
+import { useFormat } from '../../i18n/format'
+import { useText } from '../../i18n/text'
+import { useCan } from '../../parts/can'
+
+/** What needs the vendor: a failed backup, a full disk, devices that wait, no recovery code. Nothing where all is well. */
+export function Notices() {
+  const words = useText().notices
+  const format = useFormat()
+  const mayFile = useCan('file:read')
+  const plan = usePlan(mayFile).data
+  const file = useDataFile(mayFile).data
+  const keyring = useKeyring(useCan('keyring:read')).data
+  const waiting = useReceiptsWaiting()
+  const failed = plan?.last_at && !plan.last_ok
+  return (
+    <>
+      {failed && (
+        <Notice
+          type="error"
+          title={words.backupFailed}
+          hint={words.backupFailedHint(format.dateTime(plan.last_at), plan.last_error_message || plan.last_error_code)}
+          to="/backups"
+          action={words.toBackups}
+        />
+      )}
+      {file?.low_space && <Notice type="error" title={words.lowSpace} hint={words.lowSpaceHint} to="/file" action={words.toFile} />}
+      {waiting > 0 && (
+        <Notice type="warning" title={words.receipts(format.number(waiting))} hint={words.receiptsHint} to="/receipts" action={words.toReceipts} />
+      )}
+      {keyring && !keyring.recovery_set && (
+        <Notice type="warning" title={words.noRecovery} hint={words.noRecoveryHint} to="/file#recovery-code" action={words.toRecovery} />
+      )}
+    </>
+  )
+}
+
+function Notice({ type, title, hint, to, action }: { type: NonNullable<AlertProps['type']>; title: string; hint: string; to: string; action: string }) {
+  const navigate = useNavigate()
+  return (
+    <Alert
+      className="notice"
+      type={type}
+      showIcon
+      title={title}
+      description={hint}
+      action={
+        <Button size="small" onClick={() => void navigate(to)}>
+          {action}
+        </Button>
+      }
+    />
+  )
+}
