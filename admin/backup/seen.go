@@ -22,6 +22,7 @@ type trace struct {
 	Stopped bool       `json:"stopped"` // in order; otherwise it was open when this was written
 	Bytes   int64      `json:"bytes"`   // when it was stopped …
 	Changed int64      `json:"changed"` // … and when it was last written, Unix nanoseconds
+	Pending bool       `json:"pending"` // not all of it was read since a crash
 	Folders []string   `json:"folders"` // where its backups lie
 	Last    *LastCheck `json:"last_check,omitempty"`
 }

@@ -23,9 +23,10 @@ type Checks struct {
 	folders []string
 	o       license.Options
 
-	mu    sync.Mutex
-	last  LastCheck
-	whole bool // the file was checked whole before it was opened
+	mu      sync.Mutex
+	last    LastCheck
+	whole   bool // the file was checked whole before it was opened
+	pending bool // not all of it was read since a crash
 }
 
 // LastCheck is how the newest check of the whole file ended. At is zero if there was none.
@@ -128,13 +129,13 @@ func (c *Checks) mend(ctx context.Context, r *Report) error {
 		log.Error("the data file has a fault", "path", c.path, "fault", text)
 	}
 	if r.Salvageable() {
+		c.whole = true
 		kept, err := c.salvage(r)
 		if err != nil {
 			return Explain(c.path, err)
 		}
 		log.Error("THE NEWEST STATE OF THE DATA FILE IS DAMAGED. The one before it is in force; what the last commit acknowledged may be missing. "+
 			"The damaged file was kept", "kept", kept, "newest event", r.Older.Newest)
-		c.whole = true
 		return nil
 	}
 	return c.refuse(ctx, r)
@@ -190,8 +191,10 @@ func (c *Checks) salvage(r *Report) (kept string, err error) {
 // Opened notes that the file is ours, tells in its events what happened to it while it was closed, and gives what is
 // to run beside the appliance: after a crash every checksum and seal is read, slowly. It ends when its context does.
 func (c *Checks) Opened(a *license.Authority) func(context.Context) {
-	log := logOf(c.o)
-	c.note(a.DB().UUID().String(), false)
+	log, uuid := logOf(c.o), a.DB().UUID().String()
+	was := recall(c.o.StateDir, c.path)
+	c.pending = !c.whole && (!a.DB().Clean() || (was != nil && was.Pending))
+	c.note(uuid, false)
 	all, err := readNews(c.path)
 	for _, n := range all {
 		e := license.Event{Kind: license.EventKind(n.Kind), Level: license.LevelInfo, Code: n.Code, Args: n.Args}
@@ -206,10 +209,31 @@ func (c *Checks) Opened(a *license.Authority) func(context.Context) {
 	if err != nil {
 		log.Error("what happened to the file while it was closed could not be told", "path", c.path, "err", err)
 	}
-	if c.whole || a.DB().Clean() {
-		return func(context.Context) {}
+	return func(ctx context.Context) {
+		if c.pending {
+			c.scrub(ctx, a)
+		}
+		c.follow(ctx, uuid)
 	}
-	return func(ctx context.Context) { c.scrub(ctx, a) }
+}
+
+// followEvery is how often it is looked whether another file has taken the place of ours by our own hand.
+const followEvery = 15 * time.Second
+
+// follow keeps the trace up to date until ctx ends: a compaction puts a new file in the place of the open one.
+func (c *Checks) follow(ctx context.Context, uuid string) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if t := recall(c.o.StateDir, c.path); t != nil && !t.same(c.path) {
+				c.note(uuid, false)
+			}
+		}
+	}
 }
 
 // Closed notes that the file was closed in order, and how it lies there now. It may only be called after that.
@@ -221,7 +245,7 @@ func (c *Checks) Closed() {
 
 func (c *Checks) note(uuid string, stopped bool) {
 	last := c.Last()
-	t := &trace{Path: c.path, UUID: uuid, Stopped: stopped, Folders: c.folders, Last: &last}
+	t := &trace{Path: c.path, UUID: uuid, Stopped: stopped, Pending: c.pending, Folders: c.folders, Last: &last}
 	if err := t.keep(c.o.StateDir); err != nil {
 		logOf(c.o).Warn("the state folder could not be written: the next start checks the whole file", "folder", c.o.StateDir, "err", err)
 	}
@@ -237,6 +261,7 @@ func (c *Checks) scrub(ctx context.Context, a *license.Authority) {
 		return // the next start begins anew
 	}
 	c.set(LastCheck{At: c.o.Clock(), OK: len(faults) == 0, Faults: len(faults)})
+	c.pending = false
 	c.note(a.DB().UUID().String(), false)
 	log.Info("the file was checked after a crash", "values", values, "faults", len(faults), "took", time.Since(began))
 	if len(faults) == 0 {

@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"goldfish/license"
 	"goldfish/store"
@@ -20,12 +22,35 @@ type life struct {
 	t    *testing.T
 	path string
 	o    license.Options
-	log  bytes.Buffer
+	log  logged
 	*Checks
+}
+
+// logged is a log that tells when a check after a crash has ended.
+type logged struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	ended chan struct{}
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if strings.Contains(string(p), "checked after a crash") {
+		l.ended <- struct{}{}
+	}
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newLife(t *testing.T, path string, o license.Options) *life {
 	l := &life{t: t, path: path, o: o}
+	l.log.ended = make(chan struct{}, 10)
 	l.o.StateDir = t.TempDir()
 	l.o.Log = slog.New(slog.NewTextHandler(&l.log, nil))
 	return l
@@ -56,6 +81,25 @@ func (l *life) close(a *license.Authority) {
 		l.t.Fatal(err)
 	}
 	l.Closed()
+}
+
+// run runs what is to run beside until a check of everything has come to an end.
+func (l *life) run(beside func(context.Context)) {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		beside(ctx)
+	}()
+	select {
+	case <-l.log.ended:
+	case <-ctx.Done():
+		l.t.Error("the check did not end")
+	}
+	cancel()
+	<-ended
 }
 
 // errorsOf gives the codes of the appliance's own errors, newest first.
@@ -106,7 +150,9 @@ func TestANewFileNeedsNoCheck(t *testing.T) {
 	_, o, _ := stopped(t)
 	l := newLife(t, filepath.Join(t.TempDir(), "goldfish.db"), o)
 	a, beside := l.open(0)
-	beside(t.Context())
+	if beside == nil {
+		t.Error("nothing runs beside")
+	}
 	l.close(a)
 	a, _ = l.open(0)
 	l.close(a)
@@ -136,7 +182,9 @@ func TestAfterACrashEveryValueIsReadBesideTheWork(t *testing.T) {
 	if l.Last() != before {
 		t.Errorf("an interrupted check counts: %+v", l.Last())
 	}
-	beside(t.Context())
+	l.close(a)
+	a, beside = l.open(0) // in order this time, and yet not all of it was read
+	l.run(beside)
 	if last := l.Last(); !last.OK || last.Running || last.Faults != 0 || len(errorsOf(t, a)) > 0 {
 		t.Errorf("%+v %v", last, errorsOf(t, a))
 	}
@@ -161,7 +209,7 @@ func TestAValueThatRottedIsToldLoudly(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, beside := l.open(0)
-	beside(t.Context())
+	l.run(beside)
 	if last := l.Last(); last.OK || last.Faults != 1 {
 		t.Errorf("%+v", last)
 	}
@@ -210,7 +258,7 @@ func TestADamagedNewestStateIsPutAside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Opened(a)(t.Context())
+		l.Opened(a)
 		if got := errorsOf(t, a); len(got) == 0 || got[0] != "file_salvaged" {
 			t.Errorf("events %v", got)
 		}
@@ -328,7 +376,7 @@ func TestAStateFolderThatCannotBeWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Opened(a)(t.Context())
+		c.Opened(a)
 		_ = a.Close()
 		c.Closed()
 	}
