@@ -34,6 +34,9 @@ type Options struct {
 	Argon      keyring.Argon // of new password slots; zero: keyring.UsualArgon
 	CacheBytes int64         // row cache; 0: none
 	MustExist  bool          // refuse to make a new file
+	Reserve    int64         // bytes kept on the disk for what matters most (store.Options.Reserve)
+	// Progress hears how far an older file is brought up to date (store.Options.Progress).
+	Progress func(done, total int64)
 }
 
 // passwordQueue is how many sign-ins may wait for a password to be hashed; those beyond get 503 busy.
@@ -103,6 +106,7 @@ func openFile(path string, o Options) (*store.DB, Options, error) {
 	}
 	db, err := store.Open(path, store.Options{
 		Schema: Schema(o.Release), Clock: o.Clock, Rand: o.Rand, Log: o.Log, CacheBytes: o.CacheBytes, MustExist: o.MustExist,
+		Reserve: o.Reserve, Progress: o.Progress,
 	})
 	return db, o, err
 }

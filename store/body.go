@@ -23,7 +23,8 @@ type body struct {
 	began   int      // the newest transaction at the opening
 	readers atomic.Int64
 	gate    atomic.Pointer[gate]
-	idle    chan struct{} // the last reader has left since the gate was shut
+	idle    chan struct{}     // the last reader has left since the gate was shut
+	copying func(bytes int64) // hears what a copy has taken so far; nil: nobody
 }
 
 // gate stands before a body that takes no reader any more; open is closed when it is worth trying again.

@@ -87,6 +87,9 @@ type Options struct {
 	Log        *slog.Logger
 	CacheBytes int64
 	MustExist  bool // refuse to make a new file
+	// Progress hears, while Open brings an older file up to date, how far that is: done of total, the snapshot
+	// before it included, in no unit of its own. nil: nobody.
+	Progress func(done, total int64)
 	// ReadOnly opens a file without changing a byte of it, together with other readers. Nothing can be written
 	// (ErrReadOnly), and an older schema is ErrOlder.
 	ReadOnly bool
@@ -98,9 +101,11 @@ type Options struct {
 	// full, so that essential changes go on. 0 keeps none.
 	Reserve int64
 
-	// For tests: the first map's size, and the way of a system that exchanges no open file.
+	// For tests: the first map's size, the way of a system that exchanges no open file, and the list of free
+	// pages written by every commit.
 	mapBytes    int
 	closeToSwap bool
+	listFree    bool
 }
 
 // DB is one open file. It is safe for concurrent use.

@@ -19,7 +19,7 @@ import (
 const childVariable = "STORE_TEST_CHILD"
 
 var children = map[string]func(arg string){
-	"open": childOpen, "create": childCreate, "write": childWrite,
+	"open": childOpen, "create": childCreate, "write": childWrite, "migrate": childMigrate,
 }
 
 func TestMain(m *testing.M) {

@@ -16,13 +16,6 @@ import (
 
 const metaBucket = "meta"
 
-// Migration is one step of the schema. The list only grows; a step is never changed after its release, and
-// each comes with a file from before and after it in testdata.
-type Migration struct {
-	Name string
-	Up   func(tx *Tx) error
-}
-
 // create makes the file under another name, syncs it and gives it its own: making a file is the one moment at
 // which a power cut could leave something that does not open. Of two processes that do it at once, one's
 // file stays and both open that.
@@ -209,62 +202,6 @@ func (e *NewerError) Error() string {
 
 // Is makes errors.Is(err, ErrNewer) hold.
 func (e *NewerError) Is(target error) bool { return target == ErrNewer }
-
-// migrate takes a snapshot, then runs all steps that are due in one transaction. If a step fails the file is
-// as before, and the snapshot, being the same, goes.
-func (db *DB) migrate(from int) error {
-	backup, err := db.backup()
-	if err != nil {
-		return fmt.Errorf("store: no snapshot before the migration: %w", err)
-	}
-	if err := db.steps(from); err != nil {
-		return errors.Join(err, os.Remove(backup))
-	}
-	return nil
-}
-
-// backup takes the snapshot under a name that is free: one of an earlier migration stays.
-func (db *DB) backup() (path string, err error) {
-	name := fmt.Sprintf("%s.before-v%d", db.path, len(db.opts.Schema.Migrations))
-	path = name
-	for n := 2; ; n++ {
-		if err = db.body.Load().snapshot(path); !errors.Is(err, os.ErrExist) {
-			return path, err
-		}
-		path = fmt.Sprintf("%s-%d", name, n)
-	}
-}
-
-func (db *DB) steps(from int) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("store: a migration panicked: %v", p)
-		}
-	}()
-	b := db.body.Load()
-	return b.bolt.Update(func(btx *bolt.Tx) error {
-		tx := &Tx{db: db, body: b, bolt: btx, Now: db.opts.Clock(), writable: true}
-		if err := tx.ensureBuckets(db.opts.Schema); err != nil {
-			return err
-		}
-		for _, m := range db.opts.Schema.Migrations[from:] {
-			if err := m.Up(tx); err != nil {
-				return fmt.Errorf("store: migration %q: %w", m.Name, err)
-			}
-		}
-		if tx.half != nil {
-			return tx.half
-		}
-		if err := tx.flushCounts(); err != nil {
-			return err
-		}
-		version := binary.BigEndian.AppendUint32(nil, uint32(len(db.opts.Schema.Migrations)))
-		if err := tx.putMeta("version", version); err != nil {
-			return err
-		}
-		return tx.putMeta("release", []byte(db.opts.Schema.Release))
-	})
-}
 
 // NextEpoch raises the epoch by one, for good: after a restore, on another machine, or when the clock fell
 // back. Ids given out from then on carry it.

@@ -53,7 +53,7 @@ func (b *body) copied(path, kind string, txid uint64) (string, error) {
 		return "", err
 	}
 	defer out.Close()
-	err = b.bolt.View(func(from *bolt.Tx) error { return copyTo(out, from) })
+	err = b.bolt.View(func(from *bolt.Tx) error { return copyTo(out, from, b.copying) })
 	if err = errors.Join(err, out.Close()); err != nil {
 		return "", err
 	}
@@ -118,8 +118,8 @@ const copyMost = 16 << 20
 // copyTo writes all that from sees into the empty file out, pages full. Every write is committed before from
 // ends: what is put still points into its map, whose pages a writer may use anew from then on. (bbolt's own
 // Compact commits its last writes after that, and so can copy what is being written.)
-func copyTo(out *bolt.DB, from *bolt.Tx) error {
-	c := copier{out: out}
+func copyTo(out *bolt.DB, from *bolt.Tx, told func(bytes int64)) error {
+	c := copier{out: out, told: told}
 	err := from.ForEach(func(name []byte, b *bolt.Bucket) error {
 		if err := c.bucket(name, b.Sequence()); err != nil {
 			return err
@@ -133,6 +133,8 @@ type copier struct {
 	out  *bolt.DB
 	tx   *bolt.Tx
 	size int
+	told func(bytes int64) // may be nil
+	all  int64
 }
 
 // room gives the open transaction, a new one after copyMost bytes.
@@ -158,7 +160,11 @@ func (c *copier) commit() error {
 		return nil
 	}
 	tx := c.tx
+	c.all += int64(c.size)
 	c.tx, c.size = nil, 0
+	if c.told != nil {
+		c.told(c.all)
+	}
 	return tx.Commit()
 }
 
