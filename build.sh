@@ -66,6 +66,7 @@ missing() { # prints the Debian packages whose tools are not there
 	command -v git >/dev/null || echo git
 	command -v curl >/dev/null || echo curl
 	command -v python3 >/dev/null || echo python3
+	command -v rsync >/dev/null || echo rsync # with cp, tar and Python it copies the running file in the tests
 	[ "$(id -u)" = 0 ] || command -v fusermount3 >/dev/null || echo fuse3 # the tests mount a disk that fails
 	if has sdk; then python3 -c 'import cryptography' 2>/dev/null || echo python3-cryptography; fi # the SDK uses it where it is
 	has ui || return 0

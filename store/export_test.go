@@ -47,3 +47,6 @@ func SmallMap(o *Options) { o.mapBytes = 1 }
 
 // CloseToSwap has Compact exchange files as on a system where an open one can be neither renamed nor replaced.
 func CloseToSwap(o *Options) { o.closeToSwap = true }
+
+// Plain has the file behave as bbolt does by itself: nothing is kept for copies.
+func Plain(o *Options) { o.Window, o.listFree = -1, true }

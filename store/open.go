@@ -26,7 +26,7 @@ const mapBytes = 1 << 30
 // written by the commits: it would be as long as what is kept for copies.
 func openBolt(path string, opts *Options) (*body, error) {
 	o := &bolt.Options{
-		Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoStatistics: true, NoFreelistSync: true,
+		Timeout: time.Second, FreelistType: bolt.FreelistArrayType, NoStatistics: true, NoFreelistSync: !opts.listFree,
 		ReadOnly: opts.ReadOnly, InitialMmapSize: opts.mapBytes,
 	}
 	if o.InitialMmapSize == 0 && runtime.GOOS != "windows" && !opts.ReadOnly {
