@@ -57,6 +57,7 @@ func New(a *web.API, o Options) (*Console, error) {
 	c.registerAnnouncements(a)
 	c.registerAccounts(a)
 	c.registerJobs(a)
+	c.registerKeyring(a)
 	c.registerLive(a)
 	return c, nil
 }

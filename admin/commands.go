@@ -33,6 +33,8 @@ func Do(ctx context.Context, c *config.Command, open Opener) (string, error) {
 		return verifyBackup(c.Backup.Verify, open)
 	case "backup restore":
 		return restoreBackup(ctx, c.Backup.Restore, open)
+	case "admin reset-password", "keyring rotate":
+		return doKeys(ctx, c, open)
 	case "healthcheck":
 		return "", checkHealth(ctx, c.Healthcheck)
 	}

@@ -1,7 +1,6 @@
 package license
 
 import (
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -105,7 +104,7 @@ func (a *Authority) compact(who Actor) error {
 		return err
 	}
 	before := a.db.Size()
-	if err := compactFile(a.db); err != nil {
+	if err := a.db.Compact(); err != nil {
 		return err
 	}
 	after := a.db.Size()
@@ -119,16 +118,7 @@ func (a *Authority) compact(who Actor) error {
 				return err
 			}
 		}
-		e := about(SystemCompacted, 0, 0, 0).with("before", strconv.FormatInt(before, 10)).with("after", strconv.FormatInt(after, 10))
+		e := about(SystemCompacted, 0, 0, 0).with("before", strconv.FormatInt(before, 10)).with("bytes", strconv.FormatInt(after, 10))
 		return record(tx, who, e)
 	})
-}
-
-// compactFile compacts where the store can do so while the file is open.
-func compactFile(db *store.DB) error {
-	c, ok := any(db).(interface{ Compact() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return c.Compact()
 }

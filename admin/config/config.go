@@ -25,6 +25,8 @@ type Command struct {
 	Backup      Backup      `cmd:"" help:"备份与恢复 · back up and restore"`
 	Verify      Verify      `cmd:"" help:"检查任意数据文件或备份，不作改动 · check any data file or backup, changing nothing"`
 	Compact     Compact     `cmd:"" help:"压缩数据文件，服务运行时也可以 · compact the data file, also while the service runs"`
+	Admin       Admin       `cmd:"" help:"账号 · accounts"`
+	Keyring     Keyring     `cmd:"" help:"密钥 · keys"`
 	Openapi     struct{}    `cmd:"" name:"openapi" help:"打印 OpenAPI 文档 · print the OpenAPI document"`
 	Version     struct{}    `cmd:"" help:"打印版本 · print the version"`
 	Healthcheck Healthcheck `cmd:"" help:"检查服务是否就绪（退出码 0 为就绪） · say whether the server is ready (exit code 0)"`
@@ -191,6 +193,7 @@ func (c *Command) places() []*Place {
 	return []*Place{
 		&c.Serve.Place, &c.Daemon.Place, &c.Verify.Place, &c.Compact.Place,
 		&b.Create.Place, &b.List.Place, &b.Verify.Place, &b.Restore.Place, &b.Prune.Place,
+		&c.Admin.ResetPassword.Place, &c.Keyring.Rotate.Place,
 	}
 }
 

@@ -97,6 +97,16 @@ var sentences = map[string]sentence{
 		"The state folder {path} may not lie in the data folder {data}: it could not tell that an old copy was put back; name another place with --state.",
 	},
 
+	"account_missing": {
+		ExitUsage, "没有这个账号，请检查用户名。", "There is no account of that name; check its spelling.",
+	},
+	"rotation_running": {
+		ExitKey, "正在更换密钥，请等待完成。", "The keys are being changed already; wait until that is done.",
+	},
+	"rotation_failed": {
+		ExitFile, "有数据已损坏，无法重新加密：旧密钥已保留。请用最近的备份恢复后重试，日志中有详情。",
+		"Some rows are damaged and could not be sealed anew, so the old key was kept; restore the latest backup and try again. The log says more.",
+	},
 	"sealed": {
 		ExitKey, "数据文件已封存，请先由所有者在管理台登录（或用恢复码）打开。",
 		"The data file is sealed; let its owner open it first by signing in to the console, or with the recovery code.",
