@@ -17,6 +17,7 @@ export interface DataFile {
   epoch: number
   schema: number
   release: string
+  compacting: boolean
 }
 
 export function useDataFile(enabled = true) {
@@ -24,7 +25,7 @@ export function useDataFile(enabled = true) {
     queryKey: ['file'],
     enabled,
     queryFn: ({ signal }) => call<DataFile>('/file', { signal }),
-    refetchInterval: 30_000,
+    refetchInterval: (query) => (query.state.data?.compacting ? 1000 : 30_000),
   })
 }
 

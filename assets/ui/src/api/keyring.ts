@@ -4,7 +4,7 @@ import type { Job } from './jobs'
 
 /** One way to open the data file. */
 export interface Slot {
-  id: string
+  id: number
   kind: 'machine' | 'password' | 'recovery'
   account_id: string
   username: string

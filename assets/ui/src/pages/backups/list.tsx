@@ -112,7 +112,7 @@ function useColumns(verify: (backup: Backup) => void, restore: (backup: Backup) 
       role: 'bare',
       end: true,
       render: (row) => (
-        <span className="row end nowrap">
+        <span className="row end keep-together">
           <Button size="small" onClick={() => verify(row)}>
             {words.verify}
           </Button>

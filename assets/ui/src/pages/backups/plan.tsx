@@ -24,7 +24,7 @@ export function Plan({ plan }: { plan: PlanState }) {
       </div>
       <dl className="facts many">
         <div>
-          <dt>{words.plan}</dt>
+          <dt>{words.schedule}</dt>
           <dd>
             <span className={plan.enabled ? 'tag good' : 'tag warn'}>{plan.enabled ? words.planOn(plan.at) : words.planOff}</span>
           </dd>

@@ -1,4 +1,4 @@
-import { App as Feedback, Button, Form, Input, InputNumber, Modal, Switch } from 'antd'
+import { App as Feedback, Button, Form, Input, InputNumber, Modal, Switch, TimePicker } from 'antd'
 import { useState } from 'react'
 import { useSetPlan, type BackupPlan } from '../../api/backups'
 import { useText } from '../../i18n/text'
@@ -53,7 +53,7 @@ function Fields({ plan, close }: { plan: BackupPlan; close: () => void }) {
       </Form.Item>
       <div className="form-grid">
         <Form.Item name="at" label={words.at} extra={words.atHint} rules={[{ required: true, message: words.needAt }]} hidden={!enabled}>
-          <Input type="time" className="number full" />
+          <TimePicker className="number full" format="HH:mm" needConfirm={false} allowClear={false} />
         </Form.Item>
         <Form.Item
           name="keep_days"

@@ -119,8 +119,8 @@ function Compact({ file }: { file: DataFile }) {
       },
     })
   return (
-    <Button loading={compact.isPending} disabled={file.low_space} onClick={ask}>
-      {words.compact}
+    <Button loading={compact.isPending || file.compacting} disabled={file.low_space} onClick={ask}>
+      {file.compacting ? words.compacting : words.compact}
     </Button>
   )
 }

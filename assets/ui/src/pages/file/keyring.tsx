@@ -21,13 +21,18 @@ export function KeyringSheets() {
   )
 }
 
+/** A slot as a row. */
+type Row = Omit<Slot, 'id'> & { id: string }
+
 const order: Slot['kind'][] = ['machine', 'password', 'recovery']
 
 function Slots({ keyring }: { keyring: Keyring }) {
   const text = useText()
   const words = text.keyring
   const columns = useColumns()
-  const slots = [...keyring.slots].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
+  const slots = keyring.slots
+    .map((slot): Row => ({ ...slot, id: String(slot.id) }))
+    .sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
   return (
     <section className="sheet" aria-labelledby="slots">
       <div className="list-head">
@@ -41,7 +46,7 @@ function Slots({ keyring }: { keyring: Keyring }) {
   )
 }
 
-function useColumns(): Column<Slot>[] {
+function useColumns(): Column<Row>[] {
   const text = useText()
   const words = text.keyring
   const format = useFormat()

@@ -19,7 +19,8 @@ export function Rotate({ keyring }: { keyring: Keyring }) {
   const [open, setOpen] = useState(false)
   const [begun, setBegun] = useState('')
   const rotate = useRotateKeys()
-  const job = keyring.job_id || begun
+  // What came of it is told also when the ring names the job no more.
+  if (keyring.job_id && keyring.job_id !== begun) setBegun(keyring.job_id)
   const { id, created_at } = keyring.data_key
   return (
     <section className="sheet pad" aria-labelledby="rotate">
@@ -35,9 +36,9 @@ export function Rotate({ keyring }: { keyring: Keyring }) {
       </div>
       <p className="soft">{words.rotateHint}</p>
       <p className="faint small">
-        {words.dataKey} · {words.dataKeyOf(format.number(id), format.dateTime(created_at))}
+        {words.dataKey} · {created_at ? words.dataKeyOf(format.number(id), format.dateTime(created_at)) : words.dataKeyFirst}
       </p>
-      {job && <Progressing id={job} />}
+      {begun && <Progressing id={begun} />}
       <Modal
         open={open}
         onCancel={() => setOpen(false)}

@@ -107,7 +107,7 @@ function Decide({ receipt, adopt }: { receipt: Receipt; adopt: () => void }) {
       },
     })
   return (
-    <span className="row end nowrap">
+    <span className="row end keep-together">
       <Button size="small" disabled={!receipt.may_adopt} onClick={adopt}>
         {words.adopt}
       </Button>
