@@ -30,6 +30,7 @@ var version, bcryptCost = "dev", "12"
 const (
 	apiVersion = "1.0"           // of the interface, in its document
 	cacheBytes = 16 << 20        // of decoded rows
+	reserve    = 64 << 20        // on the disk, for when it is full
 	stopMost   = 4 * time.Second // from the signal to the end, come what may: the file bears that
 )
 
@@ -58,10 +59,10 @@ func run(c *config.Command) error {
 		told, err := admin.Do(context.Background(), c, func(p config.Place) (license.Options, error) {
 			return options(p, slog.New(slog.NewTextHandler(os.Stderr, nil)), false)
 		})
-		if err != nil {
-			return err
+		if told != "" {
+			fmt.Println(told)
 		}
-		fmt.Println(told)
+		return err
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func failure(err error) *config.Failure {
 
 // options are what the file of a place is opened with. create lets a machine key be made where none is.
 func options(p config.Place, log *slog.Logger, create bool) (license.Options, error) {
-	o := license.Options{Clock: time.Now, Rand: rand.Reader, Log: log, Release: version, CacheBytes: cacheBytes}
+	o := license.Options{Clock: time.Now, Rand: rand.Reader, Log: log, Release: version, CacheBytes: cacheBytes, Reserve: reserve}
 	src, err := p.Key()
 	if err != nil {
 		return o, err
@@ -89,6 +90,11 @@ func options(p config.Place, log *slog.Logger, create bool) (license.Options, er
 	if o.BcryptCost, err = strconv.Atoi(bcryptCost); err != nil {
 		return o, err
 	}
+	state, err := p.StateFolder()
+	if err != nil {
+		return o, err
+	}
+	o.StateDir = backup.StateFolder(state, log)
 	o.MachineKey, err = backup.MachineKey(src.Text, src.Path, create && src.Create, rand.Reader)
 	return o, err
 }

@@ -16,8 +16,17 @@ const (
 // generator makes a batch's cards slice by slice, or takes them away again when the job was turned round.
 func (a *Authority) generator(id store.ID) func() (*Job, error) {
 	keys := cardkey.NewGenerator(a.opts.Rand)
-	return func() (*Job, error) {
-		return store.Write(a.db, func(tx *store.Tx) (*Job, error) { return step(tx, id, keys) })
+	return func() (job *Job, err error) {
+		update := a.db.UpdateSpare // more cards can wait until the disk has room
+		j, err := store.Read(a.db, func(tx *store.Tx) (*Job, error) { return jobs.Get(tx, id.Key()) })
+		if err == nil && j.State == JobCancelling {
+			update = a.db.Update
+		}
+		err = update(func(tx *store.Tx) (err error) {
+			job, err = step(tx, id, keys)
+			return err
+		})
+		return job, err
 	}
 }
 

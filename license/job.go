@@ -133,6 +133,12 @@ func (r *jobRunner) drive(id store.ID, step func() (*Job, error), stuck func()) 
 		if errors.Is(err, store.ErrClosed) {
 			return
 		}
+		if errors.Is(err, store.ErrFull) { // it goes on when the disk has room
+			if !r.rest(triesMost) {
+				return
+			}
+			continue
+		}
 		if err != nil {
 			r.authority.log.Error("a job's step failed", "job", r.authority.ids.Out(NounJob, id), "err", err)
 			if try++; try == triesMost+1 {

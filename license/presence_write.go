@@ -38,7 +38,7 @@ func (a *Authority) FlushPresence() error {
 	defer a.presence.writing.Unlock()
 	rows := a.presence.takeDirty()
 	for part := range slices.Chunk(rows, presenceRows) {
-		err := a.db.Update(func(tx *store.Tx) error {
+		err := a.db.UpdateSpare(func(tx *store.Tx) error {
 			for i := range part {
 				if err := presences.Put(tx, &part[i]); err != nil {
 					return err
@@ -48,7 +48,7 @@ func (a *Authority) FlushPresence() error {
 		})
 		if err != nil {
 			a.presence.markDirty(rows)
-			return err
+			return unlessFull(err)
 		}
 	}
 	return nil

@@ -71,13 +71,13 @@ func (a *Authority) flushRefusals() error {
 	if len(taken.waiting) == 0 {
 		return nil
 	}
-	err := a.db.Update(taken.record)
+	err := a.db.UpdateSpare(taken.record)
 	if err != nil {
 		for _, r := range taken.waiting {
 			a.refusals.add(r, taken.count[r])
 		}
 	}
-	return err
+	return unlessFull(err)
 }
 
 func (s *refusals) record(tx *store.Tx) error {

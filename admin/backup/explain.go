@@ -33,6 +33,7 @@ func Explain(path string, err error) *fault.Error {
 		{store.ErrTruncated, "file_truncated"},
 		{store.ErrDamaged, "file_damaged"},
 		{store.ErrNotFound, "file_damaged"}, // its key ring is gone
+		{store.ErrFull, "disk_full"},
 		{license.ErrMachineKey, "machine_key_wrong"},
 	} {
 		if errors.Is(err, known.is) {

@@ -66,10 +66,10 @@ func (c *Call) finish(begun time.Time) {
 	}
 	c.api.count(c.out.status)
 	switch {
-	case c.cause != nil && c.out.status >= http.StatusInternalServerError && fault.Of(c.cause).Kind == fault.Internal:
+	case c.cause != nil && c.out.status >= http.StatusInternalServerError && faultOf(c.cause).Kind == fault.Internal:
 		c.log(begun, slog.LevelError, "failed", slog.Any("cause", c.cause))
 	case c.cause != nil:
-		c.log(begun, slog.LevelInfo, "refused", slog.String("code", fault.Of(c.cause).Code))
+		c.log(begun, slog.LevelInfo, "refused", slog.String("code", faultOf(c.cause).Code))
 	default:
 		c.log(begun, slog.LevelDebug, "answered")
 	}

@@ -79,9 +79,17 @@ func Status(f *fault.Error) int {
 	return http.StatusInternalServerError
 }
 
+// faultOf is fault.Of, and disk_full for a change that the disk had no room for.
+func faultOf(err error) *fault.Error {
+	if _, known := errors.AsType[*fault.Error](err); !known && errors.Is(err, license.ErrFull) {
+		return fault.New(fault.Unavailable, "disk_full").After(30 * time.Second).Because(err)
+	}
+	return fault.Of(err)
+}
+
 // problemOf is what the caller is told of err, in its language. A cause stays behind.
 func problemOf(err error, lang Lang) *Problem {
-	f := fault.Of(err)
+	f := faultOf(err)
 	p := &Problem{
 		Type: "about:blank", Code: f.Code, Field: f.Field, Message: tell(f, lang), retry: f.Retry, code: Status(f),
 	}

@@ -40,6 +40,9 @@ func (a *API) ready() error {
 	if a.opts.Closed != nil {
 		return a.opts.Closed()
 	}
+	if a.Authority().Low() {
+		return fault.New(fault.Unavailable, "disk_low").After(30 * time.Second)
+	}
 	if err := a.Authority().Ready(); err != nil {
 		return fault.New(fault.Unavailable, "not_ready").After(5 * time.Second).Because(err)
 	}
