@@ -117,3 +117,6 @@ func (tx *Tx) renewing() (Renewing, error) {
 	}
 	return r, nil
 }
+
+// Raw is a row as it lies in the file, frame and seal included; nil if there is none.
+func (tx *Tx) Raw(table string, key []byte) []byte { return bytes.Clone(tx.bucket(table).Get(key)) }
