@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
 		activateUntilKilled()
 	}
+	if os.Getenv(keysEnv) != "" {
+		changeKeys()
+	}
 	if err := flag.Set("rapid.checks", "30"); err != nil { // unless the command line says more
 		panic(err)
 	}
