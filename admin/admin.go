@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"goldfish/admin/backup"
 	"goldfish/hub"
 	"goldfish/license"
 	"goldfish/license/web"
@@ -26,7 +27,9 @@ type Options struct {
 	// failure as system.error. fn brings back what was there before if it fails.
 	Exchange func(work string, fn func() error) error
 	// State is how the appliance stands; nil: ready.
-	State func(web.Lang) (StateOut, error)
+	State   func(web.Lang) (StateOut, error)
+	Checks  *backup.Checks // of the file
+	Backups *backup.Keeper
 }
 
 // Console is the back office of one appliance.

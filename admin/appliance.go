@@ -4,10 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 
-	"goldfish/admin/backup"
 	"goldfish/admin/config"
 	"goldfish/license"
 	"goldfish/license/fault"
@@ -83,9 +81,4 @@ func (p Appliance) options(fresh bool) (license.Options, error) {
 		return p.Options(true)
 	}
 	return o, err
-}
-
-// orders are what the command line may ask of a running appliance.
-func (p Appliance) orders(a *license.Authority, o license.Options) http.Handler {
-	return backup.Handler(a, o, p.Settings.Backups())
 }

@@ -30,6 +30,7 @@ type life struct {
 	console, client, orders stage
 	closed                  [3]Door // what answers on these while no house stands
 	gates                   []*gate
+	checks                  *backup.Checks
 	line                    *control.Line
 	shutOnce                sync.Once
 	lived                   bool // a house has stood
@@ -53,6 +54,7 @@ func (l *life) run(ctx context.Context, at [2]net.Listener) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.opened, l.over = make(chan opening), ctx.Done()
+	l.checks = backup.NewChecks(l.told.File, l.Settings.Backups(), l.opts)
 	failed := make(chan error, len(at))
 	l.show(l.closed)
 	for i, handler := range []http.Handler{Hosts(l.Settings.ConsoleListen.Host, &l.console), &l.client} {
@@ -88,16 +90,17 @@ func (l *life) live(ctx context.Context) error {
 // reading it just then.
 var reopens = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
-// open opens the file, or has it opened by its owner: nil if ctx ended first. At the first start one that does not open ends the appliance at once.
+// open opens the file, or has it opened by its owner: nil if ctx ended first. At the first start one that does not open
+// ends the appliance at once.
 func (l *life) open(ctx context.Context) (*license.Authority, error) {
 	became := l.failure()
 	for n := 0; ; n++ {
-		a, err := license.Open(l.told.File, l.opts)
+		a, err := l.openFile(ctx)
 		if errors.Is(err, license.ErrMachineKey) {
 			l.setFailure(became)
 			a, err = l.openSealed(ctx)
 		}
-		if err == nil {
+		if err == nil || ctx.Err() != nil {
 			l.setFailure(became)
 			return a, nil
 		}
@@ -112,6 +115,38 @@ func (l *life) open(ctx context.Context) (*license.Authority, error) {
 			return nil, nil
 		case <-time.After(reopens[n]):
 		}
+	}
+}
+
+// openFile checks a file that came from elsewhere, and opens it. One whose newest state is damaged is opened as it was
+// before that, if it was good then.
+func (l *life) openFile(ctx context.Context) (*license.Authority, error) {
+	if err := l.checks.BeforeOpen(ctx, l.progress("check")); err != nil || ctx.Err() != nil {
+		return nil, err
+	}
+	a, err := license.Open(l.told.File, l.openWith())
+	if err == nil || errors.Is(err, license.ErrMachineKey) {
+		return a, err
+	}
+	if err := l.checks.Mend(ctx, err); err != nil {
+		return nil, err
+	}
+	return license.Open(l.told.File, l.openWith())
+}
+
+// openWith are the options with which the file itself is opened: an older one tells how far it is brought up to date.
+func (l *life) openWith() license.Options {
+	o := l.opts
+	o.Progress = l.progress("migrate")
+	return o
+}
+
+// progress hears how far a work at the opening is. One that takes its time counts as a start: whoever waits for that
+// must not lose patience.
+func (l *life) progress(work string) func(done, total int64) {
+	return func(done, total int64) {
+		l.setProgress(work, done, total)
+		l.started()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"goldfish/admin/backup"
 	"goldfish/license"
 	"goldfish/license/fault"
 )
@@ -60,20 +61,24 @@ func (l *life) build(ctx context.Context, a *license.Authority) (*house, error) 
 	if stands {
 		l.told.User, l.told.Password = license.FirstUsername, license.FirstPassword
 	}
+	k, err := backup.NewKeeper(a, l.opts, l.Settings.Backups())
+	if err != nil {
+		return h, err
+	}
 	var beside []func(context.Context)
 	h.doors[0], h.doors[1], beside, err = l.Build(a, Options{
 		Release: l.Version, Started: l.opts.Clock(), DataFile: l.told.File, ConsoleURL: l.told.Console, ClientURL: l.told.Client,
-		Exchange: h.exchange, State: l.state,
+		Exchange: h.exchange, State: l.state, Checks: l.checks, Backups: k,
 	})
 	if err != nil {
 		return h, err
 	}
-	h.doors[2].Handler = l.Appliance.orders(a, l.opts)
+	h.doors[2].Handler = k.Handler()
 	if err := l.hear(); err != nil {
 		return h, err
 	}
 	l.record(a)
-	for _, run := range beside {
+	for _, run := range append(beside, k.Run, l.checks.Opened(a)) {
 		h.crew.Go(func() { run(crew) })
 	}
 	return h, nil
@@ -125,7 +130,11 @@ func (l *life) leave(ctx context.Context, h *house) error {
 	}
 	h.stop()
 	h.crew.Wait()
-	return h.owner.Close()
+	err := h.owner.Close()
+	if err == nil {
+		l.checks.Closed()
+	}
+	return err
 }
 
 // unbuild ends what a building that failed has left.

@@ -96,7 +96,7 @@ func (l *life) unseal(open func(*license.Sealed) (*license.Authority, error)) er
 // ended first. A file that nobody can open is no better than one that does not open.
 func (l *life) openSealed(ctx context.Context) (*license.Authority, error) {
 	for {
-		s, err := license.OpenSealed(l.told.File, l.opts)
+		s, err := license.OpenSealed(l.told.File, l.openWith())
 		if err != nil {
 			return nil, backup.Explain(l.told.File, err)
 		}
@@ -110,7 +110,7 @@ func (l *life) openSealed(ctx context.Context) (*license.Authority, error) {
 		if a != nil || err != nil || ctx.Err() != nil {
 			return a, err
 		}
-		if a, err = license.Open(l.told.File, l.opts); !errors.Is(err, license.ErrMachineKey) {
+		if a, err = license.Open(l.told.File, l.openWith()); !errors.Is(err, license.ErrMachineKey) {
 			return a, err
 		}
 	}

@@ -72,6 +72,16 @@ func (s *standing) setWorking(work string) {
 	s.phase, s.work, s.done, s.total, s.owner, s.sealed, s.failed = phaseWorking, work, 0, 0, nil, nil, ""
 }
 
+// setProgress tells of a work that the file needs before it is open. An exchange that it is part of keeps its name.
+func (s *standing) setProgress(work string, done, total int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != phaseWorking {
+		s.phase, s.work = phaseWorking, work
+	}
+	s.done, s.total = done, total
+}
+
 func (s *standing) setEnding() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
