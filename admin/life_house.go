@@ -73,7 +73,7 @@ func (l *life) build(ctx context.Context, a *license.Authority) (*house, error) 
 	if err != nil {
 		return h, err
 	}
-	h.doors[2].Handler = k.Handler()
+	h.doors[2].Handler = keyringLine(a, k.Handler())
 	if err := l.hear(); err != nil {
 		return h, err
 	}
