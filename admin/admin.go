@@ -59,6 +59,7 @@ func New(a *web.API, o Options) (*Console, error) {
 	c.registerDevices(a)
 	c.registerAnnouncements(a)
 	c.registerAccounts(a)
+	c.registerReceipts(a)
 	c.registerJobs(a)
 	c.registerKeyring(a)
 	c.registerLive(a)

@@ -79,8 +79,12 @@ func TestLossCoversItsTimeAndTheEpochsBefore(t *testing.T) {
 		epoch, iat int64
 		want       bool
 	}{
-		{2, 1_000_000 - 600, true}, {2, 1_000_000 - 601, false}, {1, 2_000_000 + 600, true},
-		{1, 2_000_000 + 601, false}, {3, 1_500_000, false}, {4, 1_500_000, false},
+		{2, 1_000_000 - 600, true},
+		{2, 1_000_000 - 601, false},
+		{1, 2_000_000 + 600, true},
+		{1, 2_000_000 + 601, false},
+		{3, 1_500_000, false},
+		{4, 1_500_000, false},
 	} {
 		if got := l.Covers(c.epoch, c.iat); got != c.want {
 			t.Errorf("epoch %d at %d: %v", c.epoch, c.iat, got)

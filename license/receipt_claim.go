@@ -157,15 +157,24 @@ func (a *Authority) decide(tx *store.Tx, o *outcome, c *claim) error {
 // oldest is the seat that ends for a receipt: one that was bound before the receipt was signed, the same machine's
 // if it holds one, else the one whose device was not heard for the longest time.
 func (a *Authority) oldest(tx *store.Tx, held seats, c *claim) *Binding {
+	var older seats
+	for _, b := range held {
+		switch {
+		case b.Bound >= c.IssuedAt*1000:
+		case b.DeviceID() == c.Device:
+			return b
+		default:
+			older = append(older, b)
+		}
+	}
+	return a.quietest(tx, older)
+}
+
+// quietest is the seat whose device was not heard for the longest time; nil among none.
+func (a *Authority) quietest(tx *store.Tx, held seats) *Binding {
 	var out *Binding
 	var heard int64
 	for _, b := range held {
-		if b.Bound >= c.IssuedAt*1000 {
-			continue
-		}
-		if b.DeviceID() == c.Device {
-			return b
-		}
 		if seen := a.heard(tx, b); out == nil || seen < heard {
 			out, heard = b, seen
 		}

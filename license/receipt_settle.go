@@ -117,6 +117,7 @@ type adoption struct {
 	key      string
 	parts    [3]string
 	platform string
+	standsIn bool // the card is another than the lease's
 }
 
 func (o *outcome) adoption(h *hearing) adoption {
@@ -184,7 +185,7 @@ func (a *Authority) beginAgain(tx *store.Tx, in *adoption) error {
 	}
 	card, began := *in.card, in.IssuedAt*1000
 	card.State, card.Licence, card.Ends = CardActive, id, in.ends()
-	if in.batch.Terms.Kind == Duration && card.Ends != 0 {
+	if in.batch.Terms.Kind == Duration && card.Ends != 0 && !in.standsIn {
 		began = min(began, card.Ends-in.batch.Terms.Seconds*1000)
 	}
 	card.Activated = began
