@@ -20,9 +20,6 @@ import (
 
 func init() { children["small disk"] = childSmallDisk }
 
-// long says whether the long suite runs.
-func long() bool { return os.Getenv("GOLDFISH_LONG") != "" }
-
 const (
 	smallDisk   = 96 << 20
 	testReserve = 1 << 20
