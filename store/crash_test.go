@@ -61,7 +61,10 @@ func childWrite(path string) {
 // what failed, and leaves a sound file. The file goes on from round to round.
 func TestKillLosesNothing(t *testing.T) {
 	rounds := 20
-	if testing.Short() {
+	switch {
+	case long():
+		rounds = 200
+	case testing.Short():
 		rounds = 5
 	}
 	path := t.TempDir() + "/crash.db"
