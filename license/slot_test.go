@@ -256,6 +256,45 @@ func TestTemporaryPasswordsDiffer(t *testing.T) {
 	}
 }
 
+// A file of release 0.1, whose machine slot holds the root itself, gets a slot of today's form at its next open, and the
+// old one leaves no bytes behind.
+func TestSlotOfTheFirstReleaseIsReplaced(t *testing.T) {
+	path, o := golden(t, 1), machine('k', goldenClock)
+	o.MachineKey = goldenKey(t)
+	db, err := store.Open(path, store.Options{Schema: Schema("test"), Clock: o.Clock, Rand: o.Rand})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := store.Read(db, readChest)
+	if err != nil || len(before.Slots) != 1 || before.Slots[0].Public != nil {
+		t.Fatalf("%+v %v", before, err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := opened(t)(Open(path, o))
+	after, err := store.Read(a.db, readChest)
+	if err != nil || len(after.Slots) != 1 || after.Slots[0].Public == nil || after.Slots[0].ID <= before.Slots[0].ID {
+		t.Errorf("%+v %v", after, err)
+	}
+	if err := a.CompactIfWished(); err != nil || holds(t, path, before.Slots[0].Wrapped) != 0 {
+		t.Errorf("the old slot is still in the file, %v", err)
+	}
+	if j := mustRotate(t, a); j.State != JobDone {
+		t.Errorf("%+v", j)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := opened(t)(Open(path, o))
+	if again := mustView(t, b).Slots; len(again) != 1 || again[0].ID != after.Slots[0].ID {
+		t.Error("each open makes a slot")
+	}
+	if _, faults := b.db.Check(); len(faults) > 0 {
+		t.Error(faults)
+	}
+}
+
 // A machine slot for which the root does not vouch is replaced at the next open, or the next rotation would drop it.
 func TestChangedMachineSlotIsReplaced(t *testing.T) {
 	a, clock := people(t)

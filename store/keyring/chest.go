@@ -183,6 +183,7 @@ func (c *Chest) Add(root *Root, d *Draft, g Grant) (*Slot, error) {
 func (c *Chest) Remove(match func(*Slot) bool) (gone []*Slot) {
 	var left []*Slot
 	for _, s := range c.Slots {
+		c.Given = max(c.Given, s.ID) // a chest of the first form does not know
 		if match(s) {
 			gone = append(gone, s)
 		} else {

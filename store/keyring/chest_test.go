@@ -272,8 +272,13 @@ func TestCostsThatAreNotDone(t *testing.T) {
 	c, _, _ := filled(t)
 	s := c.Of(42)
 	for _, a := range []Argon{
-		{}, {Memory: 63, Time: 1, Lanes: 1}, {Memory: 64, Lanes: 1}, {Memory: 64, Time: 1},
-		{Memory: 1 << 31, Time: 1, Lanes: 1}, {Memory: 64, Time: 1 << 30, Lanes: 1}, {Memory: 64, Time: 1, Lanes: 255},
+		{},
+		{Memory: 63, Time: 1, Lanes: 1},
+		{Memory: 64, Lanes: 1},
+		{Memory: 64, Time: 1},
+		{Memory: 1 << 31, Time: 1, Lanes: 1},
+		{Memory: 64, Time: 1 << 30, Lanes: 1},
+		{Memory: 64, Time: 1, Lanes: 255},
 	} {
 		s.Argon = a
 		if _, err := c.OpenPassword(s, good, cheap); !errors.Is(err, ErrCost) {
