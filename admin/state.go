@@ -35,21 +35,29 @@ type standing struct {
 	mu          sync.Mutex
 	phase, work string
 	done, total int64
+	ordered     bool               // the work is an exchange that somebody asked for
 	failed      string             // the code of what failed last
 	owner       *license.Authority // while ready
 	sealed      *license.Sealed    // while sealed
 }
 
+// enter begins a phase. mu is held.
+func (s *standing) enter(phase, work string) {
+	s.phase, s.work, s.done, s.total, s.ordered, s.owner, s.sealed = phase, work, 0, 0, false, nil, nil
+}
+
 func (s *standing) setReady(a *license.Authority) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.work, s.done, s.total, s.owner, s.sealed = phaseReady, "", 0, 0, a, nil
+	s.enter(phaseReady, "")
+	s.owner = a
 }
 
 func (s *standing) setSealed(f *license.Sealed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.work, s.done, s.total, s.owner, s.sealed = phaseSealed, "", 0, 0, nil, f
+	s.enter(phaseSealed, "")
+	s.sealed = f
 }
 
 // sealedFile is the file that waits for its owner, nil if none does; ready says that a house stands.
@@ -62,21 +70,22 @@ func (s *standing) sealedFile() (f *license.Sealed, ready bool) {
 func (s *standing) setStarting() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.work, s.done, s.total, s.owner, s.sealed = phaseStarting, "", 0, 0, nil, nil
+	s.enter(phaseStarting, "")
 }
 
 // setWorking begins a work on the closed file. What came of the last one is forgotten.
 func (s *standing) setWorking(work string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.work, s.done, s.total, s.owner, s.sealed, s.failed = phaseWorking, work, 0, 0, nil, nil, ""
+	s.enter(phaseWorking, work)
+	s.ordered, s.failed = true, ""
 }
 
 // setProgress tells of a work that the file needs before it is open. An exchange that it is part of keeps its name.
 func (s *standing) setProgress(work string, done, total int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != phaseWorking {
+	if !s.ordered {
 		s.phase, s.work = phaseWorking, work
 	}
 	s.done, s.total = done, total
@@ -85,7 +94,7 @@ func (s *standing) setProgress(work string, done, total int64) {
 func (s *standing) setEnding() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.owner, s.sealed = phaseEnding, nil, nil
+	s.enter(phaseEnding, "")
 }
 
 func (s *standing) setFailure(code string) {
