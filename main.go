@@ -57,7 +57,7 @@ func run(c *config.Command) error {
 		fmt.Println("goldfish", version)
 	default:
 		told, err := admin.Do(context.Background(), c, func(p config.Place) (license.Options, error) {
-			return options(p, slog.New(slog.NewTextHandler(os.Stderr, nil)), false)
+			return options(p, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), false)
 		})
 		if told != "" {
 			fmt.Println(told)
@@ -90,11 +90,9 @@ func options(p config.Place, log *slog.Logger, create bool) (license.Options, er
 	if o.BcryptCost, err = strconv.Atoi(bcryptCost); err != nil {
 		return o, err
 	}
-	state, err := p.StateFolder()
-	if err != nil {
+	if o.StateDir, err = p.StateFolder(); err != nil {
 		return o, err
 	}
-	o.StateDir = backup.StateFolder(state, log)
 	o.MachineKey, err = backup.MachineKey(src.Text, src.Path, create && src.Create, rand.Reader)
 	return o, err
 }
@@ -186,7 +184,11 @@ func serve(ctx context.Context, ready func(), s config.Serve) error {
 	listeners := web.Options{Log: log, PerSecond: s.Rate}
 	return admin.Appliance{
 		Settings: s, Version: version, Log: log, Quiet: quiet, Web: listeners,
-		Options: func(create bool) (license.Options, error) { return options(s.Place, log, create) },
+		Options: func(create bool) (license.Options, error) {
+			o, err := options(s.Place, log, create)
+			o.StateDir = backup.StateFolder(o.StateDir, log)
+			return o, err
+		},
 		Build: func(a *license.Authority, shown admin.Options) (admin.Door, admin.Door, []func(context.Context), error) {
 			h, err := build(a, listeners, shown)
 			return h.console, h.client, h.beside, err

@@ -10,11 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"goldfish/admin/backup"
 	"goldfish/admin/config"
-	"goldfish/admin/control"
 	"goldfish/admin/daemon"
 	"goldfish/license"
 )
@@ -22,7 +20,8 @@ import (
 // Opener makes what the file of a place is opened with, its machine key among it.
 type Opener func(config.Place) (license.Options, error)
 
-// Do carries out a command of the command line that is no appliance itself, and gives what is to be printed.
+// Do carries out a command of the command line that is no appliance itself, and gives what is to be printed, also
+// beside an error.
 func Do(ctx context.Context, c *config.Command, open Opener) (string, error) {
 	switch c.Name {
 	case "backup create":
@@ -33,106 +32,18 @@ func Do(ctx context.Context, c *config.Command, open Opener) (string, error) {
 		return verifyBackup(c.Backup.Verify, open)
 	case "backup restore":
 		return restoreBackup(ctx, c.Backup.Restore, open)
+	case "backup prune":
+		return pruneBackups(ctx, c.Backup.Prune.Place, open)
+	case "verify":
+		return verifyFile(ctx, c.Verify, open)
+	case "compact":
+		return compactFile(ctx, c.Compact.Place, open)
 	case "admin reset-password", "keyring rotate":
 		return doKeys(ctx, c, open)
 	case "healthcheck":
 		return "", checkHealth(ctx, c.Healthcheck)
 	}
 	return daemonVerb(c.Daemon)
-}
-
-// createBackup has the running appliance make it, or makes it itself where none runs.
-func createBackup(ctx context.Context, c config.BackupCreate, open Opener) (string, error) {
-	line, err := control.Dial(ctx, c.Data)
-	if errors.Is(err, control.ErrNobody) {
-		return createStopped(c, open)
-	}
-	if err != nil {
-		return "", config.Fail("control_failed").With("error", err).Because(err)
-	}
-	r, err := backup.Order(ctx, line)
-	if err == nil && c.Out != "" {
-		if r, err = backup.Move(r, backup.Target(c.Out, r.Changed)); err != nil {
-			return "", err
-		}
-	}
-	if err != nil {
-		return "", err
-	}
-	return kept(r).Made(), nil
-}
-
-func createStopped(c config.BackupCreate, open Opener) (string, error) {
-	if !c.Started() {
-		return "", config.Fail("file_missing").With("path", c.File())
-	}
-	o, err := open(c.Place)
-	if err != nil {
-		return "", err
-	}
-	o.MustExist = true
-	a, err := license.Open(c.File(), o)
-	if err != nil {
-		return "", backup.Explain(c.File(), err)
-	}
-	out := c.Out
-	if out == "" {
-		out = c.Backups() + string(filepath.Separator)
-	}
-	r, err := backup.Make(a, o, backup.Target(out, o.Clock()))
-	if err = errors.Join(err, a.Close()); err != nil {
-		return "", err
-	}
-	return kept(r).Made(), nil
-}
-
-func kept(r *backup.Report) config.Kept {
-	return config.Kept{Path: r.Path, Bytes: r.Bytes, SHA256: r.SHA256, Changed: r.Changed, Epoch: r.Epoch, Rows: r.Rows}
-}
-
-func listBackups(p config.Place) (string, error) {
-	all, err := backup.List(p.Backups())
-	if err != nil {
-		return "", err
-	}
-	if len(all) == 0 {
-		return config.NoBackups(p.Backups()), nil
-	}
-	var lines []string
-	for _, e := range all {
-		lines = append(lines, config.Kept{Path: e.Path, Bytes: e.Bytes, Changed: e.Changed}.Listed(e.Summed))
-	}
-	return strings.Join(lines, "\n"), nil
-}
-
-func verifyBackup(c config.BackupVerify, open Opener) (string, error) {
-	o, err := open(c.Place)
-	if err != nil {
-		return "", err
-	}
-	r, err := backup.Verify(c.File, o)
-	if err != nil {
-		return "", err
-	}
-	return kept(r).Good(), nil
-}
-
-func restoreBackup(ctx context.Context, c config.BackupRestore, open Opener) (string, error) {
-	switch _, err := control.Dial(ctx, c.Data); {
-	case err == nil:
-		return "", config.Fail("backup_running_appliance").With("path", c.Place.File())
-	case !errors.Is(err, control.ErrNobody):
-		return "", config.Fail("control_failed").With("error", err).Because(err)
-	}
-	o, err := open(c.Place)
-	if err != nil {
-		return "", err
-	}
-	r, err := backup.Restore(c.File, c.Place.File(), o)
-	if err != nil {
-		return "", err
-	}
-	return kept(&r.Report).Restored(r.File, r.Kept), nil
 }
 
 // checkHealth asks the appliance on this machine whether it can serve.

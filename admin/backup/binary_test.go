@@ -49,6 +49,8 @@ type appliance struct {
 	t       *testing.T
 	program string
 	data    string
+
+	machineKey []byte
 }
 
 func newAppliance(t *testing.T) *appliance {
@@ -57,14 +59,14 @@ func newAppliance(t *testing.T) *appliance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &appliance{t: t, program: path, data: filepath.Join(t.TempDir(), "data")}
+	return &appliance{t: t, program: path, data: filepath.Join(t.TempDir(), "data"), machineKey: licensetest.MachineKey}
 }
 
 func (a *appliance) file() string { return filepath.Join(a.data, "goldfish.db") }
 
 func (a *appliance) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, a.program, append(args, "--data", a.data)...)
-	cmd.Env = append(os.Environ(), "GOLDFISH_MACHINE_KEY="+hex.EncodeToString(licensetest.MachineKey))
+	cmd.Env = append(os.Environ(), "GOLDFISH_MACHINE_KEY="+hex.EncodeToString(a.machineKey), "GOLDFISH_STATE="+filepath.Join(filepath.Dir(a.data), "state"))
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"path/filepath"
 	"strconv"
 
 	"goldfish/license"
@@ -38,9 +39,9 @@ func (k *Keeper) takeCompact(who license.Actor) error {
 func (k *Keeper) compact(who license.Actor) error {
 	db := k.a.DB()
 	before := db.Size()
-	err := fits(before, k.dir)
-	if can, ok := any(db).(interface{ Compact() error }); ok && err == nil {
-		err = can.Compact()
+	err := fits(before, filepath.Dir(db.Path()))
+	if err == nil {
+		err = db.Compact()
 	}
 	if err != nil {
 		f := Explain(db.Path(), err)

@@ -101,6 +101,9 @@ func writeJSON(path string, v any) error {
 // StateFolder makes the state folder ready, and gives it; "" if it cannot be written to, which is worth a warning and
 // no more: every start then takes the file for one that came from elsewhere.
 func StateFolder(dir string, log *slog.Logger) string {
+	if dir == "" {
+		return ""
+	}
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		var probe *os.File

@@ -69,6 +69,30 @@ var sentences = map[string]sentence{
 		ExitFile, "文件 {path} 已损坏，未作任何改动；请用 goldfish backup restore 恢复备份。",
 		"The file {path} is damaged and was not touched; restore a backup with goldfish backup restore.",
 	},
+	"file_damaged_backup": {
+		ExitFile, "文件 {path} 已损坏，未作任何改动。最新的完好备份（最新记录 {newest}）：goldfish backup restore {backup}",
+		"The file {path} is damaged and was not touched. The newest good backup (newest record {newest}): goldfish backup restore {backup}",
+	},
+	"verify_damaged": {
+		ExitFile, "文件 {path} 已损坏（{faults} 处错误），没有找到完好的备份。",
+		"The file {path} is damaged ({faults} faults), and no good backup was found.",
+	},
+	"verify_damaged_backup": {
+		ExitFile, "文件 {path} 已损坏（{faults} 处错误）。最新的完好备份（最新记录 {made}）：goldfish backup restore {backup}",
+		"The file {path} is damaged ({faults} faults). The newest good backup (newest record {made}): goldfish backup restore {backup}",
+	},
+	"verify_older": {
+		ExitFile, "文件 {path} 的最新状态已损坏（{faults} 处错误），上一次提交时的状态（最新记录 {newest}）完好：服务启动时会自动采用它，并保留已损坏的文件。没有找到完好的备份。",
+		"The newest state of {path} is damaged ({faults} faults); the one before it (newest record {newest}) is whole, and the server takes it by itself at its start and keeps the damaged file. No good backup was found.",
+	},
+	"verify_older_backup": {
+		ExitFile, "文件 {path} 的最新状态已损坏（{faults} 处错误），上一次提交时的状态（最新记录 {newest}）完好：服务启动时会自动采用它，并保留已损坏的文件。最新的完好备份（最新记录 {made}）：goldfish backup restore {backup}",
+		"The newest state of {path} is damaged ({faults} faults); the one before it (newest record {newest}) is whole, and the server takes it by itself at its start and keeps the damaged file. The newest good backup (newest record {made}): goldfish backup restore {backup}",
+	},
+	"check_timeout": {
+		ExitFile, "检查 {path} 超过了 {seconds} 秒，已经中止；磁盘可能过慢或文件已损坏，请换用一个备份。",
+		"The check of {path} took more than {seconds} seconds and was ended: the disk is very slow or the file damaged; use a backup.",
+	},
 	"file_newer": {
 		ExitNewer, "文件 {path} 由更新的版本（{release}）写入，未作任何改动；请使用该版本或更新的版本。",
 		"The file {path} was written by a newer version ({release}) and was not touched; use that version or a later one.",

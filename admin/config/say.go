@@ -38,6 +38,15 @@ type Kept struct {
 	Changed time.Time
 	Epoch   uint16
 	Rows    map[string]int
+
+	Newest  time.Time // of its newest event
+	Schema  int
+	Release string
+	Opens   bool // this machine's key opens it
+	Sealed  int  // rows that were not judged without a key
+	Clean   bool // its writer was stopped in order
+	Running bool // it was in use
+	Faults  []string
 }
 
 // rowNames are the tables that are worth a number.
@@ -62,24 +71,19 @@ func (k Kept) counts() (zh, en string) {
 
 // Made tells of a new backup.
 func (k Kept) Made() string {
-	return k.told("备份已完成并通过检查", "The backup is made and checked")
-}
-
-// Good tells of a backup that passed its check.
-func (k Kept) Good() string { return k.told("备份完好", "The backup is good") }
-
-func (k Kept) told(headZH, headEN string) string {
 	zh, en := k.counts()
-	return fmt.Sprintf("%s：%s\n  %s\n  %s · SHA-256 %s\n%s: %s\n  %s\n  %s · SHA-256 %s",
-		headZH, k.Path, zh, Size(k.Bytes), k.SHA256, headEN, k.Path, en, Size(k.Bytes), k.SHA256)
+	return fmt.Sprintf("备份已完成并通过检查：%s\n  %s\n  %s · SHA-256 %s\nThe backup is made and checked: %s\n  %s\n  %s · SHA-256 %s",
+		k.Path, zh, Size(k.Bytes), k.SHA256, k.Path, en, Size(k.Bytes), k.SHA256)
 }
 
 // Restored tells of a restore: file is what was put in place, before where the old one is kept, "" for none.
 func (k Kept) Restored(file, before string) string {
-	zh, en := k.counts()
-	out := fmt.Sprintf("已恢复到 %s（纪元 %d）\n  %s\nRestored to %s (epoch %d)\n  %s", file, k.Epoch, zh, file, k.Epoch, en)
+	out := fmt.Sprintf("已恢复到 %s（纪元 %d）\nRestored to %s (epoch %d)", file, k.Epoch, file, k.Epoch)
 	if before != "" {
 		out += fmt.Sprintf("\n原文件保留在 %s\nThe file before is kept at %s", before, before)
+	}
+	if !k.Opens {
+		out += "\n启动后须由所有者在管理台登录（或用恢复码）打开\nOnce it is started its owner must open it, by signing in to the console or with the recovery code"
 	}
 	return out
 }
