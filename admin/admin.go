@@ -5,6 +5,7 @@ package admin
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -30,6 +31,9 @@ type Options struct {
 	State   func(web.Lang) (StateOut, error)
 	Checks  *backup.Checks // of the file
 	Backups *backup.Keeper
+	// Client and ClientHub are the other door, whose figures are shown beside the console's own.
+	Client    *web.API
+	ClientHub *hub.Hub
 }
 
 // Console is the back office of one appliance.
@@ -38,12 +42,17 @@ type Console struct {
 	opts  Options
 	log   *slog.Logger
 	live  live
+
+	uploads uploads
 }
 
 // New adds all routes of the console's listener to a. The caller runs Run beside the server and closes the hub
 // after it.
 func New(a *web.API, o Options) (*Console, error) {
 	c := &Console{rules: a.Authority(), opts: o, log: a.Log()}
+	if o.DataFile != "" {
+		sweepUploads(filepath.Dir(o.DataFile))
+	}
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
@@ -62,12 +71,16 @@ func New(a *web.API, o Options) (*Console, error) {
 	c.registerReceipts(a)
 	c.registerJobs(a)
 	c.registerKeyring(a)
+	c.registerBackups(a)
+	c.registerFile(a)
+	c.registerUpload(a)
 	c.registerLive(a)
 	return c, nil
 }
 
 // Run brings what happens to the console's sockets until ctx ends.
 func (c *Console) Run(ctx context.Context) {
+	defer c.uploads.clear()
 	var both sync.WaitGroup
 	both.Go(func() { c.followLog(ctx) })
 	both.Go(func() { c.followMemory(ctx) })

@@ -3,12 +3,14 @@ package admin
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +22,9 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 	"go.uber.org/goleak"
 
+	"goldfish/admin/backup"
 	"goldfish/hub"
+	"goldfish/license"
 	"goldfish/license/licensetest"
 	"goldfish/license/web"
 )
@@ -41,6 +45,8 @@ type desk struct {
 	server *httptest.Server
 	doc    routers.Router // finds the operation that a request is for
 	owner  string         // an access token
+	keeper *backup.Keeper
+	asked  []string // works on the closed file, as they were asked for; none is done
 }
 
 func newDesk(t *testing.T) *desk {
@@ -58,15 +64,20 @@ func (d *desk) serve() {
 	d.Must(err)
 	d.api = web.New(web.Options{Authority: d.Authority, Clock: d.Clock.Now, Release: "test", Fallback: pages, Server: "http://127.0.0.1:8990"})
 	d.hub = hub.New(hub.Options{})
+	opened := license.Options{Clock: d.Clock.Now, Rand: rand.Reader, MachineKey: licensetest.MachineKey, Release: "test"}
+	d.keeper, err = backup.NewKeeper(d.Authority, opened, filepath.Join(filepath.Dir(d.Path), "backups"))
+	d.Must(err)
 	c, err := New(d.api, Options{
 		Hub: d.hub, Release: "test", Started: d.Clock.Now(), DataFile: d.Path,
-		ConsoleURL: "http://127.0.0.1:8990", ClientURL: "http://127.0.0.1:8000",
+		ConsoleURL: "http://127.0.0.1:8990", ClientURL: "http://127.0.0.1:8000", Backups: d.keeper,
+		Exchange: func(work string, _ func() error) error { d.asked = append(d.asked, work); return nil },
 	})
 	d.Must(err)
 	d.describe()
 	ctx, stop := context.WithCancel(context.Background())
 	var ran sync.WaitGroup
 	ran.Go(func() { c.Run(ctx) })
+	ran.Go(func() { d.keeper.Run(ctx) })
 	d.server = httptest.NewServer(Hosts("127.0.0.1", d.api))
 	d.t.Cleanup(func() {
 		short, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -33,6 +33,7 @@ type BackupState struct {
 	Thin   int    `cbor:"8,keyasint,omitempty"`  // how many the cap took away the last time it took any …
 	ThinAt int64  `cbor:"9,keyasint,omitempty"`  // … and when
 	Over   bool   `cbor:"10,keyasint,omitempty"` // the cap is exceeded even so
+	Why    string `cbor:"11,keyasint,omitempty"` // what the sentence of Code fills in
 }
 
 // Bounds of a plan.

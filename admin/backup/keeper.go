@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -199,7 +200,7 @@ func (k *Keeper) round() (*Report, error) {
 	}
 	now := k.o.Clock().UnixMilli()
 	if r == nil {
-		_ = k.note(func(s *license.BackupState) { s.Ended, s.Code = now, fault.Of(err).Code })
+		_ = k.note(func(s *license.BackupState) { s.Ended, s.Code, s.Why = now, fault.Of(err).Code, why(err) })
 		return nil, err
 	}
 	code := ""
@@ -209,7 +210,7 @@ func (k *Keeper) round() (*Report, error) {
 			complain(k.a, k.o, fault.New(fault.Unavailable, code).With("file", filepath.Base(r.Path)).Because(err))
 		}
 	}
-	if err := k.note(func(s *license.BackupState) { s.Ended, s.Code, s.Good, s.Bytes = now, code, now, r.Bytes }); err != nil {
+	if err := k.note(func(s *license.BackupState) { s.Ended, s.Code, s.Why, s.Good, s.Bytes = now, code, "", now, r.Bytes }); err != nil {
 		logOf(k.o).Error("the state of the backups was not kept", "err", err)
 	}
 	_, perr := k.prune(p)
@@ -217,6 +218,17 @@ func (k *Keeper) round() (*Report, error) {
 		complain(k.a, k.o, Explain(k.dir, perr))
 	}
 	return r, err
+}
+
+// why is the argument of a fault's sentence beside its path, "" for none.
+func why(err error) string {
+	args := fault.Of(err).Args
+	for _, name := range []string{"error", "faults", "release"} {
+		if v, ok := args[name]; ok {
+			return fmt.Sprint(v)
+		}
+	}
+	return ""
 }
 
 // note changes the state, here and in the file. A disk that takes nothing does not make it forgotten as long as the

@@ -19,6 +19,7 @@ import (
 // body_timeout or body_unreadable. What fn has not read is not waited for.
 func RouteUpload[I, O any](a *API, op Op, media string, fn func(c *Call, in *I, body io.Reader) (O, error)) {
 	a.note(&op)
+	op.Errors = append([]int{http.StatusRequestTimeout, http.StatusUnsupportedMediaType}, op.Errors...)
 	h := a.operation(&op, bodyOf[I]())
 	h.RequestBody = &huma.RequestBody{
 		Required: true,
