@@ -212,4 +212,3 @@ func sweepUploads(dir string) {
 		}
 	}
 }
-

@@ -33,4 +33,3 @@ func Receive(in io.Reader, path string) error {
 	}
 	return nil
 }
-
