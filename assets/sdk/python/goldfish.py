@@ -2897,14 +2897,27 @@ class Client:
         so that its refusal ends nothing but itself."""
         with self._calls:
             deadline = time.monotonic() + (seconds or self._world.call_seconds)
-            for repeated in (False, True):
-                answer, token = self._ask(path, members, idempotency, bearer, ticket, deadline)
-                again = answer.act == "wait" and answer.verdict.code == "proof_time" and not repeated
+            sent = dict(members)
+            repeats = ["proof_time", "receipt_wanted"]  # each once
+            while True:
+                answer, token = self._ask(path, sent, idempotency, bearer, ticket, deadline)
+                code = answer.verdict.code if answer.act == "wait" else ""
+                if code == "receipt_wanted" and code in repeats and "receipt" not in sent:
+                    receipt = self._receipt()
+                    if receipt:
+                        sent["receipt"] = receipt
+                again = code in repeats and (code == "proof_time" or "receipt" in sent)
                 answer = self._apply(answer, token, by_key=by_key, unbinding=unbinding,
                                      done=bool(idempotency) and not again)
                 if not again:
-                    break
-            return answer
+                    return answer
+                repeats.remove(code)
+
+    def _receipt(self) -> str:
+        """The kept lease for a server that has lost its own record of this device (§11); "" if
+        there is none."""
+        with self._lock:
+            return (self._state.lease or "") if self._lease_here() is not None else ""
 
     def _ask(self, path: str, members: Mapping[str, Any], idempotency: str, bearer: str,
              ticket: bool, deadline: float) -> Tuple[_Answer, str]:
@@ -2960,7 +2973,8 @@ class Client:
             new_epoch = state.moment != _NEVER and verdict.ep != state.moment.ep
             self._time.accept(verdict.iat, verdict.ep, local, mono)
             act = answer.act
-            if act == "wait" and verdict.code == "receipt_wanted" and not state.lease:
+            if act == "wait" and verdict.code == "receipt_wanted" and _open_lease(
+                    self._keys, state.lease, self.app_id, self._device_key) is None:
                 act = "stop"  # §11: a device without a receipt
             if act == "run" and (verdict.ep, verdict.seq) < self._ordered and not unbinding:
                 act = "wait"  # signed before the order that was obeyed meanwhile

@@ -292,19 +292,6 @@ class Acts(Case):
         client.activate(CARD_KEY, replace=True)
         self.assertIs(self.server.requests[-1].json["replace"], True)
 
-    def test_receipt_wanted(self):
-        """Without a lease (the receipt) it means stop, with one it means wait."""
-        client = self.licensed()
-        self.says("wait", "receipt_wanted")
-        with self.assertRaises(goldfish.Waiting):
-            client.verify()
-        self.assertEqual(client.check_lease(), "")
-        client._change(lambda state: state._replace(lease=None))
-        with self.assertRaises(goldfish.Refused) as caught:
-            client.verify()
-        self.assertEqual(caught.exception.code, "receipt_wanted")
-        self.assertIsNotNone(client._state.refusal)
-
     def test_unbind(self):
         client = self.licensed()
         self.says("stop", "device_unbound")
