@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"goldfish/license/verdict"
 	"goldfish/store"
 )
 
@@ -19,7 +20,6 @@ type Loss struct {
 const (
 	epochMark = "epoch" // the newest epoch that the rules know the reason of, with the losses
 
-	lossSlack  = 10 * time.Minute
 	lossesKept = 64
 	// traceKept is how long ended bindings are remembered, and losses too: no lease is longer.
 	traceKept = 400 * 24 * time.Hour
@@ -29,8 +29,7 @@ const (
 
 // covers says whether a token of an epoch and a time, in Unix seconds, was signed in what was lost.
 func (l Loss) covers(epoch, iat int64) bool {
-	slack := int64(lossSlack.Seconds())
-	return epoch < int64(l.Epoch) && iat >= l.From/1000-slack && iat <= l.To/1000+slack
+	return verdict.Lost{Epoch: int64(l.Epoch), From: l.From / 1000, To: l.To / 1000}.Covers(epoch, iat)
 }
 
 // losses are those that may still matter at the transaction's time.

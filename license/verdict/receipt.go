@@ -30,3 +30,18 @@ func OpenReceipt(token string, want ExpectReceipt) (Claims, error) {
 	}
 	return c, nil
 }
+
+// Lost is a span of time whose changes the appliance has lost, and the epoch that
+// began after it. From is the last event that it still has, To when it went on.
+type Lost struct {
+	Epoch, From, To int64
+}
+
+// lostSlack is how far clocks may be apart, in seconds.
+const lostSlack = 600
+
+// Covers says whether what was signed in an epoch at iat may have been lost: it
+// is of an epoch before, and of that time (protocol §11).
+func (l Lost) Covers(epoch, iat int64) bool {
+	return epoch < l.Epoch && iat >= l.From-lostSlack && iat <= l.To+lostSlack
+}

@@ -50,6 +50,7 @@ type vectors struct {
 	Notices      noticeSection          `json:"notices"`
 	Time         section[timeCase]      `json:"time"`
 	State        stateSection           `json:"state"`
+	Receipts     receiptSection         `json:"receipts"`
 }
 
 type section[T any] struct {
@@ -129,6 +130,7 @@ func TestVectorsAreFrozen(t *testing.T) {
 		Notices:      makeNotices(t),
 		Time:         makeTime(t),
 		State:        makeState(t),
+		Receipts:     makeReceipts(t),
 	}
 	for name, key := range testKeys {
 		raw := private(name).Public().(ed25519.PublicKey)

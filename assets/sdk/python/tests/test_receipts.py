@@ -210,11 +210,12 @@ class Receipts(Started):
         self.lease, self.after = client._state.lease, ("wait", "receipt_kept")
         self.server.change = self.forgetful
         self.first = len(self.server.requests)
-        self.advance(300)
+        self.beat(client)
         eventually(lambda: self.lease in self.asked(), "the receipt")
+        eventually(lambda: client._runner._beat_at > self.world.mono(), "its answer")
         self.assertTrue(client.licence.running)
         self.after = ("run", "valid")           # the vendor adopts
-        self.advance(300)
+        self.beat(client)
         eventually(lambda: client._state.lease != self.lease, "the new lease")
         self.assertEqual(self.stops, [])
 

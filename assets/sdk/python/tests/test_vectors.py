@@ -183,6 +183,21 @@ class Vectors(unittest.TestCase):
 
         self.each("leases", check)
 
+    def test_receipts(self):
+        """What the client shows as its receipt, and what it takes for none."""
+        section = ALL["receipts"]
+        def check(case):
+            lease = goldfish._open_lease(self.keys, case["receipt"], section["app_id"], section["key"])
+            self.assertEqual(lease is not None, case["result"] != "bad")
+            if lease is None:
+                return
+            covered = any(lease.ep < lost["ep"] and lost["from"] - 600 <= lease.iat <= lost["to"] + 600
+                          for lost in section["lost"])
+            result = "rolled_back" if lease.ep >= section["ep"] else "adopted" if covered else "kept"
+            self.assertEqual(result, case["result"])
+
+        self.each("receipts", check)
+
     def test_orders(self):
         section = ALL["orders"]
         def check(case):
