@@ -109,7 +109,7 @@ func (l *life) open(ctx context.Context) (*license.Authority, error) {
 			return nil, f
 		}
 		l.Log.Error("the file does not open again", "err", err)
-		l.setFailure(f.Code)
+		l.setFailure(f)
 		select {
 		case <-ctx.Done():
 			return nil, nil
@@ -160,10 +160,9 @@ func (l *life) exchange(o *order) {
 		}()
 		return o.fn()
 	}()
-	l.setFailure("")
-	if err != nil {
+	if err != nil { // setWorking has cleared what there was
 		l.Log.Error("the file was not exchanged", "work", o.work, "err", err)
-		l.setFailure(backup.Explain(l.told.File, err).Code)
+		l.setFailure(backup.Explain(l.told.File, err))
 	}
 }
 

@@ -88,10 +88,11 @@ func (l *life) build(ctx context.Context, a *license.Authority) (*house, error) 
 func (l *life) record(a *license.Authority) {
 	e := license.Event{Kind: license.SystemStarted, Level: license.LevelInfo}
 	if l.lived {
-		e = license.Event{Kind: license.SystemError, Level: license.LevelError, Code: l.failure()}
-	}
-	if l.lived && e.Code == "" {
-		return
+		f := l.failure()
+		if f == nil {
+			return
+		}
+		e = license.Event{Kind: license.SystemError, Level: license.LevelError, Code: f.Code}
 	}
 	l.lived = true
 	if err := a.Record(license.System, e); err != nil {

@@ -343,7 +343,7 @@ func TestAFileThatDoesNotOpenAgain(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for a.state()["error_code"] != "file_not_ours" {
+	for a.state()["error_code"] != "file_not_ours" || a.state()["error_message"] != "goldfish.db 不是金鱼智盒的数据文件或备份" {
 		select {
 		case err := <-a.ended:
 			t.Fatalf("it ended: %v", err)

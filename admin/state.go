@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -36,7 +38,7 @@ type standing struct {
 	phase, work string
 	done, total int64
 	ordered     bool               // the work is an exchange that somebody asked for
-	failed      string             // the code of what failed last
+	failed      *fault.Error       // what failed last, nil if nothing did
 	owner       *license.Authority // while ready
 	sealed      *license.Sealed    // while sealed
 }
@@ -78,7 +80,7 @@ func (s *standing) setWorking(work string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.enter(phaseWorking, work)
-	s.ordered, s.failed = true, ""
+	s.ordered, s.failed = true, nil
 }
 
 // setProgress tells of a work that the file needs before it is open. An exchange that it is part of keeps its name.
@@ -97,13 +99,13 @@ func (s *standing) setEnding() {
 	s.enter(phaseEnding, "")
 }
 
-func (s *standing) setFailure(code string) {
+func (s *standing) setFailure(f *fault.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed = code
+	s.failed = f
 }
 
-func (s *standing) failure() string {
+func (s *standing) failure() *fault.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failed
@@ -131,8 +133,8 @@ const (
 // state is how the appliance stands, in words for the caller.
 func (s *standing) state(lang web.Lang) (StateOut, error) {
 	s.mu.Lock()
-	out := StateOut{State: s.phase, Work: s.work, Done: s.done, Total: s.total, ErrorCode: s.failed}
-	owner := s.owner
+	out := StateOut{State: s.phase, Work: s.work, Done: s.done, Total: s.total}
+	owner, failed := s.owner, s.failed
 	if s.sealed != nil {
 		out.Recovery = s.sealed.HasRecovery()
 	}
@@ -140,13 +142,33 @@ func (s *standing) state(lang web.Lang) (StateOut, error) {
 	if out.State == phaseEnding {
 		return out, s.why()
 	}
-	if out.ErrorCode != "" {
-		out.ErrorMessage = lang.Say("work_failed", nil)
+	if failed != nil {
+		out.ErrorCode, out.ErrorMessage = failed.Code, failureText(failed, lang)
 	}
 	if owner == nil {
 		return out, nil
 	}
 	return out, out.ask(owner)
+}
+
+// failureText is what everybody may be told of a failure: the sentence of its code with the names of files, not their
+// places; where it would need more, that there was one.
+func failureText(f *fault.Error, lang web.Lang) string {
+	args := map[string]any{}
+	for name, v := range f.Args {
+		switch name {
+		case "path", "backup":
+			args[name] = filepath.Base(fmt.Sprint(v))
+		case "faults", "release", "newest":
+			args[name] = v
+		default:
+			return lang.Say("work_failed", nil)
+		}
+	}
+	if text := lang.Say(f.Code, args); text != f.Code {
+		return text
+	}
+	return lang.Say("work_failed", nil)
 }
 
 // ask fills in what the open file knows.
