@@ -139,6 +139,7 @@ func build(a *license.Authority, o web.Options, shown admin.Options) (h house, e
 	if err != nil {
 		return h, err
 	}
+	shown.Client, shown.ClientHub = client, sockets
 	desk, err := admin.New(console, shown)
 	if err != nil {
 		return h, err
