@@ -22,10 +22,12 @@ def main():
         play.make_app()
         play.make_keys()
         tests = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "assets", "sdk", "python", "tests")
-        return subprocess.call([sys.executable, "e2e_real.py", "-v"], cwd=tests, env=dict(
+        failed = subprocess.call([sys.executable, "e2e_real.py", "-v"], cwd=tests, env=dict(
             os.environ, GOLDFISH_URL=play.client, APP_ID=play.app["id"], CARD_KEY=play.keys[0],
             PUBLIC_KEYS=",".join(key["public_key"] for key in play.app["keys"]),
             CONSOLE_URL=play.console, OWNER_USERNAME="admin", OWNER_PASSWORD=demo.PASSWORD))
+        return failed or subprocess.call(
+            [sys.executable, "e2e_restore.py", "-v"], cwd=tests, env=dict(os.environ, GOLDFISH_BIN=os.path.abspath(sys.argv[1])))
     except demo.Failed as problem:
         print("FAILED: %s" % problem)
         return 1
