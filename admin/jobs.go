@@ -81,8 +81,12 @@ func (c *Console) jobOut(j *license.Job) JobOut {
 	if state == license.JobCancelling {
 		state = license.JobRunning
 	}
+	object := ""
+	if j.Kind == license.JobGenerate {
+		object = c.rules.IDs().Out(license.NounBatch, j.Object)
+	}
 	return JobOut{
 		ID: c.rules.IDs().Out(license.NounJob, j.ID), Kind: j.Kind.String(), State: state.String(), Done: j.Done, Total: j.Total,
-		ObjectID: c.rules.IDs().Out(license.NounBatch, j.Object), ErrorCode: j.Code, CreatedAt: web.Time(j.Created), FinishedAt: web.Time(j.Finished),
+		ObjectID: object, ErrorCode: j.Code, CreatedAt: web.Time(j.Created), FinishedAt: web.Time(j.Finished),
 	}
 }

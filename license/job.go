@@ -48,7 +48,7 @@ type Job struct {
 	State    JobState `cbor:"3,keyasint"`
 	Done     int      `cbor:"4,keyasint"`
 	Total    int      `cbor:"5,keyasint"`
-	Object   store.ID `cbor:"6,keyasint"`
+	Object   store.ID `cbor:"6,keyasint"`           // the batch; of a rotation the session that stays
 	Code     string   `cbor:"7,keyasint,omitempty"` // why it failed
 	By       store.ID `cbor:"8,keyasint,omitempty"`
 	Created  int64    `cbor:"9,keyasint"`

@@ -15,8 +15,10 @@ import (
 const resealRows = 500
 
 // RotateKeys begins a rotation: another root, given to every slot without anybody's secret, and another data key, under
-// which a job then seals every row anew, drops the old key when no row names it any more, and compacts the file. Copies
-// made before stay as they are. A person proves the password again; the appliance itself need not.
+// which a job then seals every row anew, drops the old key when no row names it any more, and compacts the file. Every
+// session ends but the caller's own, for a copy of the file knows them. Copies made before stay as they are: whoever
+// rotates because a password is known changes that first. A person proves the password again; the appliance itself need
+// not.
 //
 // Faults: password_wrong (password), rotation_running, session_ended, busy.
 func (a *Authority) RotateKeys(ctx context.Context, who Actor, password string) (*Job, error) {
@@ -28,6 +30,14 @@ func (a *Authority) RotateKeys(ctx context.Context, who Actor, password string) 
 			return nil, err
 		}
 	}
+	return a.rotate(who, who.Session)
+}
+
+// everySession stays in a rotation that nobody's secret has brought about.
+const everySession = ^store.ID(0)
+
+// rotate begins a rotation in which one session stays.
+func (a *Authority) rotate(who Actor, stays store.ID) (*Job, error) {
 	total, err := store.Read(a.db, func(tx *store.Tx) (n int, err error) {
 		for _, table := range a.sealedTables() {
 			n += tx.Rows(table)
@@ -37,7 +47,7 @@ func (a *Authority) RotateKeys(ctx context.Context, who Actor, password string) 
 	if err != nil {
 		return nil, err
 	}
-	job, err := store.Write(a.db, func(tx *store.Tx) (*Job, error) { return a.beginRotation(tx, who, total) })
+	job, err := store.Write(a.db, func(tx *store.Tx) (*Job, error) { return a.beginRotation(tx, who, stays, total) })
 	if err == nil {
 		a.jobs.start(job.ID)
 	}
@@ -48,7 +58,7 @@ func (a *Authority) sealedTables() []string { return Schema(a.opts.Release).Seal
 
 // beginRotation makes the new keys and the job in one transaction: from its commit on everything is sealed under the new
 // data key, and until the job is done the old one still opens.
-func (a *Authority) beginRotation(tx *store.Tx, who Actor, total int) (*Job, error) {
+func (a *Authority) beginRotation(tx *store.Tx, who Actor, stays store.ID, total int) (*Job, error) {
 	chest, root, err := a.keys.chest(tx)
 	if err != nil {
 		return nil, err
@@ -71,7 +81,7 @@ func (a *Authority) beginRotation(tx *store.Tx, who Actor, total int) (*Job, err
 	if err := chest.Keep(ring, next); err != nil {
 		return nil, err
 	}
-	job, err := newJob(tx, who, JobRotate, 0, total)
+	job, err := newJob(tx, who, JobRotate, stays, total)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +114,10 @@ type rotation struct {
 	tables []string
 	after  []byte // in the first of tables
 	done   int
-	passed bool // a whole pass was made
-	proven bool // a second one found no row under an old key, and the file holds none any more
+	alone  bool   // all sessions have ended that have to
+	seen   []byte // the last of them that was looked at
+	passed bool   // a whole pass was made
+	proven bool   // a second one found no row under an old key, and the file holds none any more
 }
 
 func (a *Authority) newRotation(id store.ID) *rotation {
@@ -118,6 +130,8 @@ func (r *rotation) step() (*Job, error) {
 	switch {
 	case err != nil || j.State != JobRunning:
 		return j, err
+	case !r.alone:
+		return j, r.endSessions(j)
 	case len(r.tables) > 0 && !r.passed:
 		return r.pass(j)
 	case len(r.tables) > 0:
@@ -131,6 +145,40 @@ func (r *rotation) step() (*Job, error) {
 		return j, err
 	}
 	return r.finish()
+}
+
+// endSessions ends the next sessions that were there when the rotation began.
+func (r *rotation) endSessions(j *Job) error {
+	if j.Object == everySession {
+		r.alone = true
+		return nil
+	}
+	var last []byte
+	err := r.a.db.Update(func(tx *store.Tx) error {
+		last = nil
+		n := 0
+		for s, err := range sessions.Scan(tx, store.Range{After: r.seen}) {
+			if err != nil {
+				return err
+			}
+			if n++; n > resealRows {
+				return nil
+			}
+			last = s.ID.Key()
+			if s.ID == j.Object || s.Created > j.Created {
+				continue
+			}
+			if err := endSession(tx, System, s, LevelInfo, endedByRotation); err != nil {
+				return err
+			}
+		}
+		last = nil
+		return nil
+	})
+	if err == nil {
+		r.seen, r.alone = last, last == nil
+	}
+	return err
 }
 
 // pass seals the next rows of a table anew, if one of them needs it.
@@ -314,7 +362,7 @@ func (a *Authority) countSeals() error {
 	if sum < keyring.SealsMost {
 		return nil
 	}
-	_, err = a.RotateKeys(context.Background(), System, "")
+	_, err = a.rotate(System, everySession)
 	if fault.Has(err, "rotation_running") {
 		return nil
 	}

@@ -3,10 +3,12 @@ package license
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"goldfish/license/fault"
+	"goldfish/license/token"
 	"goldfish/store"
 	"goldfish/store/keyring"
 )
@@ -238,7 +240,7 @@ func TestPasswordChangesAsARotationBegins(t *testing.T) {
 		}
 		begun := make(chan *Job, 1)
 		go func() {
-			j, err := a.RotateKeys(t.Context(), System, "")
+			j, err := a.rotate(System, everySession)
 			if err != nil {
 				t.Error(err)
 			}
@@ -333,5 +335,75 @@ func TestWornKeyIsRotated(t *testing.T) {
 	rows, err := a.ListJobs(System, 0, 10)
 	if err != nil || len(rows) != 1 || ends(t, a, rows[0]).State != JobDone {
 		t.Errorf("%v %v", rows, err)
+	}
+}
+
+// A copy of the file knows the sessions of its time: they end, but for the one that ordered the rotation.
+func TestRotationEndsSessions(t *testing.T) {
+	a, clock := people(t)
+	first, _ := changed(t, a)
+	mustRegister(t, a, "alice")
+	alice, second := mustSignIn(t, a, "alice"), mustSignIn(t, a, "admin")
+	who := mustBe(t, a, second.Access)
+	j, err := a.RotateKeys(t.Context(), who, goodPassword)
+	if err != nil || ends(t, a, j).State != JobDone {
+		t.Fatalf("%+v %v", j, err)
+	}
+	wantOver(t, a, first)
+	wantOver(t, a, alice)
+	mustBe(t, a, second.Access)
+	if _, _, err := a.Refresh(far, second.Refresh); err != nil {
+		t.Error(err)
+	}
+	if told := recorded(t, a, SessionEnded); len(told) != 3 || told[1].Code != "keys_rotated" || told[2].Actor != ActorSystem {
+		t.Errorf("%+v", told)
+	}
+	clock.Advance(time.Second)
+	alice = mustSignIn(t, a, "alice")
+	worn, err := a.rotate(System, everySession)
+	if err != nil || ends(t, a, worn).State != JobDone {
+		t.Fatalf("%+v %v", worn, err)
+	}
+	mustBe(t, a, alice.Access) // a key that was worn out is nobody's secret
+	mustRotate(t, a)
+	wantOver(t, a, alice)
+}
+
+// Whoever knows the keys of the appliance alone, from an old copy, makes no token of a session that began since.
+func TestNoTokenIsMadeOfTheKeysAlone(t *testing.T) {
+	a, _ := people(t)
+	tokens, c := changed(t, a)
+	who := mustBe(t, a, tokens.Access)
+	thief, err := token.NewIssuer(a.keys.now().Derive("sign-in tokens", 32), a.issuer, "goldfish", a.opts.Clock, a.opts.Rand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := a.ids.Out(NounSession, who.Session)
+	for _, sid := range []string{session, session + ".", session + ".AAAAAAAAAAAAAAAA", session + ".AAAA"} {
+		for _, typ := range []token.Typ{token.Access, token.Refresh} {
+			forged, _, err := thief.Issue(typ, token.Who{Account: a.ids.Out(NounAccount, c.Account), Session: sid, Kind: "owner"}, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if typ == token.Access {
+				_, err = a.Authenticate(forged, far.Address, false)
+			} else {
+				_, _, err = a.Refresh(far, forged)
+			}
+			wantFault(t, err, fault.Unauthenticated, "session_ended")
+		}
+	}
+	mustBe(t, a, tokens.Access) // and does not even end it
+	claims, err := thief.Parse(tokens.Access, token.Access)
+	if err != nil || !strings.HasPrefix(claims.Session, session+".") || len(claims.Session) != len(session)+1+16 {
+		t.Errorf("%+v %v", claims, err)
+	}
+	for _, sid := range []string{session + ".!", "." + session, session[1:] + "."} {
+		bad, _, err := thief.Issue(token.Access, token.Who{Account: "x", Session: sid, Kind: "owner"}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Authenticate(bad, far.Address, false)
+		wantFault(t, err, fault.Unauthenticated, "token_invalid")
 	}
 }

@@ -3,7 +3,9 @@ package license
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"io"
 	"net/netip"
 	"strings"
 	"time"
@@ -28,6 +30,9 @@ type Session struct {
 	Refresh []byte   `cbor:"6,keyasint"`           // SHA-256 of the refresh token that is good now
 	Address []byte   `cbor:"7,keyasint,omitempty"` // of the last use: 4 or 16 bytes
 	Agent   string   `cbor:"8,keyasint,omitempty"` // what the client called itself at sign-in
+	// Bind is random and stands in every token of the session, so that a token cannot be made of the appliance's keys
+	// alone, which whoever opened an old copy of the file has for good. Sessions of release 0.1 have none.
+	Bind []byte `cbor:"9,keyasint,omitempty"`
 }
 
 // Tokens are what a client holds of a session.
@@ -41,6 +46,7 @@ const (
 	endedByCrowd    = "too_many_sessions"
 	endedByReuse    = "session_reused"
 	endedByPassword = "password_changed"
+	endedByRotation = "keys_rotated"
 )
 
 func sessionEnded() *fault.Error    { return fault.New(fault.Unauthenticated, "session_ended") }
@@ -58,6 +64,9 @@ func (a *Authority) issue(s *Session, c *Account) (Tokens, error) {
 	who := token.Who{
 		Account: a.ids.Out(NounAccount, c.ID), Session: a.ids.Out(NounSession, s.ID), Kind: c.Role.String(),
 	}
+	if len(s.Bind) > 0 {
+		who.Session += bindMark + base64.RawURLEncoding.EncodeToString(s.Bind)
+	}
 	access, ac, err := a.tokens.Issue(token.Access, who, accessLife)
 	if err != nil {
 		return Tokens{}, err
@@ -66,17 +75,34 @@ func (a *Authority) issue(s *Session, c *Account) (Tokens, error) {
 	return Tokens{Access: access, Refresh: refresh, AccessEnds: ac.Expires, RefreshEnds: rc.Expires}, err
 }
 
-// sessionIn gives the session of a token in the place of typ.
-func (a *Authority) sessionIn(raw string, typ token.Typ) (store.ID, error) {
+const (
+	bindMark = "." // between a session's outer id and its bind
+	bindSize = 12  // bytes
+)
+
+// sessionIn gives the session of a token in the place of typ, and the bind that the token has.
+func (a *Authority) sessionIn(raw string, typ token.Typ) (id store.ID, bind []byte, err error) {
 	claims, err := a.tokens.Parse(raw, typ)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	id, err := a.ids.In(NounSession, claims.Session)
+	outer, text, _ := strings.Cut(claims.Session, bindMark)
+	if bind, err = base64.RawURLEncoding.DecodeString(text); err == nil {
+		id, err = a.ids.In(NounSession, outer)
+	}
 	if err != nil {
-		return 0, fault.New(fault.Unauthenticated, token.CodeInvalid).Because(err)
+		return 0, nil, fault.New(fault.Unauthenticated, token.CodeInvalid).Because(err)
 	}
-	return id, nil
+	return id, bind, nil
+}
+
+// bound gives a session that is good and has the bind of a token, with its account.
+func bound(tx *store.Tx, id store.ID, bind []byte, local bool) (*Session, *Account, error) {
+	s, c, err := liveSession(tx, id, local)
+	if err == nil && !hmac.Equal(s.Bind, bind) {
+		return nil, nil, sessionEnded()
+	}
+	return s, c, err
 }
 
 // judge says what keeps a session from being used: session_ended, token_expired or nothing. A session of
@@ -133,12 +159,12 @@ func liveSession(tx *store.Tx, id store.ID, local bool) (*Session, *Account, err
 //
 // Faults: token_invalid, token_expired, session_ended, account_disabled.
 func (a *Authority) Authenticate(access string, address netip.Addr, local bool) (Actor, error) {
-	id, err := a.sessionIn(access, token.Access)
+	id, bind, err := a.sessionIn(access, token.Access)
 	if err != nil {
 		return Actor{}, err
 	}
 	return store.Read(a.db, func(tx *store.Tx) (Actor, error) {
-		s, c, err := liveSession(tx, id, local)
+		s, c, err := bound(tx, id, bind, local)
 		if err != nil {
 			return Actor{}, err
 		}
@@ -161,7 +187,10 @@ func (a *Authority) begin(tx *store.Tx, who Actor, c *Account, agent string) (To
 	if err != nil {
 		return Tokens{}, err
 	}
-	s := &Session{ID: id, Account: c.ID, Created: tx.Now.UnixMilli(), Agent: cutAgent(agent)}
+	s := &Session{ID: id, Account: c.ID, Created: tx.Now.UnixMilli(), Agent: cutAgent(agent), Bind: make([]byte, bindSize)}
+	if _, err := io.ReadFull(a.opts.Rand, s.Bind); err != nil {
+		return Tokens{}, err
+	}
 	return a.turn(tx, who, s, c)
 }
 
@@ -205,12 +234,12 @@ func sessionsOf(tx *store.Tx, account store.ID) ([]*Session, error) {
 //
 // Faults: token_invalid, token_expired, session_ended, account_disabled.
 func (a *Authority) Refresh(who Actor, refresh string) (Tokens, *Account, error) {
-	id, err := a.sessionIn(refresh, token.Refresh)
+	id, bind, err := a.sessionIn(refresh, token.Refresh)
 	if err != nil {
 		return Tokens{}, nil, err
 	}
 	out, err := store.Write(a.db, func(tx *store.Tx) (signedIn, error) {
-		s, c, err := liveSession(tx, id, who.Local)
+		s, c, err := bound(tx, id, bind, who.Local)
 		if err != nil {
 			return signedIn{}, err
 		}
