@@ -101,7 +101,7 @@ func createBackup(ctx context.Context, c config.BackupCreate, open Opener) (told
 func kept(r *backup.Report) config.Kept {
 	return config.Kept{
 		Path: r.Path, Bytes: r.Bytes, SHA256: r.SHA256, Changed: r.Changed, Epoch: r.Epoch, Rows: r.Rows, Newest: r.Newest,
-		Schema: r.Schema, Release: r.Release, Opens: r.Seal == backup.SealThis, Sealed: r.Sealed, Clean: r.Clean, Running: r.Running, Faults: r.Faults,
+		Schema: r.Schema, Release: r.Release, Opens: r.Seal == backup.SealThis, Sealed: r.Sealed, ByOwner: r.Password || r.Recovery, Clean: r.Clean, Running: r.Running, Faults: r.Faults,
 	}
 }
 

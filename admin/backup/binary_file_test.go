@@ -201,10 +201,10 @@ func TestTheProgramPrunes(t *testing.T) {
 }
 
 func TestTheProgramRestoresOnAnotherMachine(t *testing.T) {
-	a := newAppliance(t)
-	a.stock(10)
+	w, _, _ := made(t) // its owner has a password
 	mine := filepath.Join(t.TempDir(), "mine.db.zst")
-	a.do(0, "made and checked", "backup", "create", "--out", mine)
+	_, err := Make(w.Authority, options(w), mine)
+	w.Must(err)
 
 	b := newAppliance(t)
 	b.machineKey = bytes.Repeat([]byte{7}, 32)
@@ -213,15 +213,31 @@ func TestTheProgramRestoresOnAnotherMachine(t *testing.T) {
 		t.Error("a dry run made a file")
 	}
 	said := b.do(0, "its owner must open it", "backup", "restore", mine)
-	for _, want := range []string{"card keys 10", "newest record 20", "schema", "sealed rows were not judged", "epoch 2"} {
+	for _, want := range []string{"card keys 20", "newest record 20", "schema", "sealed rows were not judged", "epoch 2"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in %s", want, said)
 		}
 	}
 	b.do(0, "which is kept", "backup", "restore", "--dry-run", mine)
 	b.machineKey = licensetest.MachineKey // as if its owner had signed in
-	w := b.open()
-	if all, err := w.Overview(license.System); err != nil || all.Cards.Unused != 10 || w.DB().Epoch() < 2 {
+	again := b.open()
+	if all, err := again.Overview(license.System); err != nil || all.Cards.Unused != 19 || again.DB().Epoch() < 2 {
 		t.Errorf("%v %+v", err, all.Cards)
 	}
+}
+
+func TestWhatNobodyCouldOpenIsNotRestored(t *testing.T) {
+	a := newAppliance(t)
+	a.stock(10) // nobody has signed in, so that only its machine opens it
+	mine := filepath.Join(t.TempDir(), "mine.db.zst")
+	a.do(0, "made and checked", "backup", "create", "--out", mine)
+	b := newAppliance(t)
+	b.machineKey = bytes.Repeat([]byte{7}, 32)
+	b.do(0, "only the machine.key of its own machine", "backup", "verify", mine)
+	b.do(9, "name that machine's machine.key", "backup", "restore", mine)
+	if _, err := os.Lstat(b.file()); err == nil {
+		t.Error("it was restored")
+	}
+	b.machineKey = licensetest.MachineKey
+	b.do(0, "epoch 2", "backup", "restore", mine)
 }

@@ -36,6 +36,8 @@ type Report struct {
 	Rows      map[string]int `json:"rows"`
 	Seal      string         `json:"seal"`             // SealThis, SealOther, or "" for a file without a key ring
 	Sealed    int            `json:"sealed"`           // rows that could not be judged without a key
+	Password  bool           `json:"password"`         // an owner's password opens it on any machine
+	Recovery  bool           `json:"recovery"`         // a recovery code does
 	Clean     bool           `json:"clean"`            // its appliance was stopped, not killed, and nobody copied it meanwhile
 	Running   bool           `json:"running"`          // it was in use: a copy was judged
 	Code      string         `json:"code,omitempty"`   // what is wrong with it, "" if nothing is: file_damaged or file_truncated

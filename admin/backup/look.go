@@ -181,7 +181,11 @@ func (r *Report) unlock(db *store.DB, key []byte) bool {
 		key = make([]byte, machineKeyLength)
 		_, _ = rand.Read(key)
 	}
-	switch err := license.Unlock(db, key, rand.Reader); {
+	var err error
+	if r.Password, r.Recovery, err = license.Slots(db); err == nil {
+		err = license.Unlock(db, key, rand.Reader)
+	}
+	switch {
 	case err == nil:
 		r.Seal = SealThis
 		return true

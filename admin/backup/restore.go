@@ -29,10 +29,10 @@ type Restored struct {
 
 // Restore puts a backup in the place of file. It is checked first, in a copy beside file, and that copy takes
 // the name in one step; what stood there is kept beside it. The epoch rises above that of either, so that no
-// id is given out twice. One of another machine is restored as it is: its appliance starts sealed. Anything that
-// fails leaves everything as it was.
+// id is given out twice. One of another machine is restored as it is: its appliance starts sealed, and one that
+// nobody could open then is refused. Anything that fails leaves everything as it was.
 //
-// Faults: backup_checksum, backup_damaged, file_locked for a file that is in use, and those of Explain.
+// Faults: backup_checksum, backup_damaged, backup_sealed, file_locked for a file that is in use, and those of Explain.
 func Restore(path, file string, o license.Options) (*Restored, error) {
 	r, err := restore(path, file, o)
 	if err != nil {
@@ -107,6 +107,9 @@ func fetch(path, copied string, o license.Options) (*Report, error) {
 		return nil, err
 	}
 	r.Path, r.Bytes, r.SHA256, r.Changed = path, info.Size(), sum, info.ModTime().UTC()
+	if r.Good() && r.Seal == SealOther && !r.Password && !r.Recovery {
+		return nil, fault.New(fault.Unavailable, "backup_sealed").With("path", path)
+	}
 	return r, r.fault(path)
 }
 

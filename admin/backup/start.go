@@ -58,6 +58,7 @@ func CheckBeforeOpen(ctx context.Context, path string, o license.Options, tell f
 // A damaged newest state is put aside (see Mend). Faults: those of Mend, and of Examine. A file that is not there,
 // or in use, is the opening's to refuse.
 func (c *Checks) BeforeOpen(ctx context.Context, tell func(done, total int64)) error {
+	c.whole = false
 	if _, err := os.Stat(c.path); errors.Is(err, fs.ErrNotExist) || recall(c.o.StateDir, c.path).same(c.path) {
 		return nil
 	}

@@ -169,6 +169,10 @@ var sentences = map[string]sentence{
 		"The compressed data of the backup {path} is damaged; use another one.",
 	},
 	"backup_stopped": {ExitBackup, "服务正在停止，备份没有完成。", "The server is stopping; the backup was not made."},
+	"backup_sealed": {
+		ExitBackup, "备份 {path} 由另一台机器封存，其中没有所有者的密码或恢复码可以打开它；请用 --machine-key 指定那台机器的 machine.key。",
+		"The backup {path} was sealed by another machine, and no owner's password or recovery code in it opens it: name that machine's machine.key with --machine-key.",
+	},
 	"backup_running": {ExitBackup, "已有一个备份正在进行，请稍后再试。", "A backup is being made already; try again later."},
 	"backup_running_appliance": {
 		ExitBackup, "服务正在使用 {path}，恢复之前请先停止它（goldfish service stop）。",

@@ -44,6 +44,7 @@ type Kept struct {
 	Release string
 	Opens   bool // this machine's key opens it
 	Sealed  int  // rows that were not judged without a key
+	ByOwner bool // an owner's password or a recovery code opens it
 	Clean   bool // its writer was stopped in order
 	Running bool // it was in use
 	Faults  []string

@@ -58,17 +58,23 @@ func (k Kept) versionsEN() string {
 }
 
 func (k Kept) sealZH() string {
-	if k.Opens {
+	switch {
+	case k.Opens:
 		return "本机的机器密钥可以打开，全部内容已检查"
+	case k.ByOwner:
+		return fmt.Sprintf("已封存：本机的密钥打不开，%d 行加密数据未能检查；需由所有者登录或用恢复码打开", k.Sealed)
 	}
-	return fmt.Sprintf("已封存：本机的密钥打不开，%d 行加密数据未能检查；需由所有者登录或用恢复码打开", k.Sealed)
+	return fmt.Sprintf("已封存：本机的密钥打不开，%d 行加密数据未能检查；其中没有所有者的密码或恢复码可以打开它，只能用原机器的 machine.key", k.Sealed)
 }
 
 func (k Kept) sealEN() string {
-	if k.Opens {
+	switch {
+	case k.Opens:
 		return "this machine's key opens it, and everything was checked"
+	case k.ByOwner:
+		return fmt.Sprintf("sealed: this machine's key does not open it, and %d sealed rows were not judged; its owner's sign-in or the recovery code opens it", k.Sealed)
 	}
-	return fmt.Sprintf("sealed: this machine's key does not open it, and %d sealed rows were not judged; its owner's sign-in or the recovery code opens it", k.Sealed)
+	return fmt.Sprintf("sealed: this machine's key does not open it, and %d sealed rows were not judged; no owner's password or recovery code in it does, only the machine.key of its own machine", k.Sealed)
 }
 
 func (k Kept) stateZH() string {

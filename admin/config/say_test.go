@@ -54,7 +54,7 @@ func TestALookIsToldInFull(t *testing.T) {
 	k := Kept{Path: "/b.db", Bytes: 2048, Epoch: 3, Schema: 2, Release: "v1", Sealed: 7, Newest: time.Unix(0, 0)}
 	for want, k := range map[string]Kept{
 		"7 行加密数据未能检查": k, "7 sealed rows were not judged": k, "newest record 1970-01-01 00:00:00 UTC": k, "结构版本 2（v1）": k,
-		"everything was checked": {Opens: true}, "SHA-256 abc": {SHA256: "abc"}, "schema 0 (-)": {}, "newest record -": {},
+		"its owner's sign-in": {ByOwner: true}, "只能用原机器的 machine.key": {}, "everything was checked": {Opens: true}, "SHA-256 abc": {SHA256: "abc"}, "schema 0 (-)": {}, "newest record -": {},
 		"stopped in order": {Clean: true}, "a copy of it was checked": {Running: true}, "运行中文件的副本": {},
 		"检查通过：/b.db": k, "文件已损坏": {Faults: []string{"x"}}, "\n  - the fault": {Faults: []string{"the fault"}},
 		"\n  … 5": {Faults: make([]string, 25)},
