@@ -74,6 +74,7 @@ func New(a *web.API, o Options) (*Console, error) {
 	c.registerBackups(a)
 	c.registerFile(a)
 	c.registerUpload(a)
+	c.registerMetrics(a)
 	c.registerLive(a)
 	return c, nil
 }

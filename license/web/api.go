@@ -147,7 +147,7 @@ func (a *API) absent() error {
 
 // machines says whether a place is for programs: one that asks there for what is not must not get a page for it.
 func machines(path string) bool {
-	return path == "/api" || strings.HasPrefix(path, "/api/") || path == "/sdk" || strings.HasPrefix(path, "/sdk/")
+	return path == "/metrics" || path == "/api" || strings.HasPrefix(path, "/api/") || path == "/sdk" || strings.HasPrefix(path, "/sdk/")
 }
 
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
