@@ -1,7 +1,10 @@
 package license_test
 
 import (
+	"bytes"
+	"crypto/rand"
 	"fmt"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -351,4 +354,30 @@ func TestLostByKey(t *testing.T) {
 	if _, err := l.device(2).Activate(l.who, lost, func(c *license.DeviceCall) { c.Receipt = h.lease }); codeOf(err) != "card_unknown" {
 		t.Errorf("activating a lost key: %v", err)
 	}
+}
+
+// TestCopyOnAnotherMachine: the old machine went on after the copy was taken, and what it did is lost to the new.
+func TestCopyOnAnotherMachine(t *testing.T) {
+	l := newLoss(t, license.Terms{Kind: license.Permanent, Devices: 1}, 2)
+	last := l.Clock.Now().UnixMilli()
+	before := l.activate(1, l.keys[0])
+	l.backup()
+	h := l.activate(2, l.keys[1])
+	l.Must(l.Close())
+	l.Clock.Advance(time.Hour)
+	o := license.Options{
+		Clock: l.Clock.Now, Rand: rand.Reader, MachineKey: bytes.Repeat([]byte{7}, 32), BcryptCost: 4, Argon: licensetest.Argon, Release: "test",
+	}
+	sealed, err := license.OpenSealed(l.copy, o)
+	l.Must(err)
+	a, err := sealed.SignIn(t.Context(), netip.MustParseAddr("127.0.0.1"), "admin", licensetest.Password)
+	l.Must(err)
+	t.Cleanup(func() { l.Must(a.Close()) })
+	l.World = &licensetest.World{Authority: a, T: t, Clock: l.Clock, Path: l.copy, Owner: l.Owner}
+	got := lossesOf(l.World)
+	if len(got) != 1 || got[0] != (license.Loss{Epoch: 2, From: last, To: l.Clock.Now().UnixMilli()}) {
+		t.Fatalf("losses %+v", got)
+	}
+	l.says(before, "", "run", "valid")
+	l.comesBack(h)
 }

@@ -233,6 +233,9 @@ func (s *Sealed) open(by *opener) (*Authority, error) {
 
 // unseal is the one transaction of opening: a kill before its end leaves the file sealed, after it open.
 func (k *openKeys) unseal(tx *store.Tx, by *opener, machine *keyring.Draft) error {
+	if _, err := nextEpoch(tx, 0, true); err != nil { // which ends all sessions; before any event, for it may be a loss
+		return err
+	}
 	if err := k.putMachine(tx, machine); err != nil {
 		return err
 	}
@@ -255,9 +258,6 @@ func (k *openKeys) unseal(tx *store.Tx, by *opener, machine *keyring.Draft) erro
 		if err := k.recovered(tx, by); err != nil {
 			return err
 		}
-	}
-	if _, err := tx.NextEpoch(); err != nil { // which ends all sessions
-		return err
 	}
 	return record(tx, by.who, about(SystemUnsealed, NounAccount, by.account.ID, 0).at(LevelWarning))
 }
