@@ -54,31 +54,15 @@ func (p Appliance) Run(ctx context.Context, tell func(config.Ready), started fun
 	if err := s.Beyond(fresh); err != nil {
 		return err
 	}
-	o, err := p.options(fresh)
-	if err != nil {
-		return err
+	o, keyless := p.Options(fresh)
+	if keyless != nil && (fresh || fault.Of(keyless).Code != "machine_key_missing") {
+		return keyless
 	}
 	l := &life{
-		Appliance: p, opts: o, tell: tell, started: sync.OnceFunc(started), standing: &standing{phase: phaseStarting},
+		Appliance: p, opts: o, keyless: keyless, tell: tell, started: sync.OnceFunc(started), standing: &standing{phase: phaseStarting},
 		told: config.Ready{
 			Version: p.Version, Console: s.ConsoleListen.URL(console.Addr()), Client: s.APIListen.URL(client.Addr()), File: s.File(),
 		},
 	}
 	return l.run(ctx, [2]net.Listener{console, client})
-}
-
-// options gives a new appliance its machine key, and one to a file that came without: it starts sealed. A file that
-// nobody can open without the old key is refused, and no key is made.
-func (p Appliance) options(fresh bool) (license.Options, error) {
-	o, err := p.Options(fresh)
-	if fresh || err == nil || fault.Of(err).Code != "machine_key_missing" {
-		return o, err
-	}
-	switch can, oerr := canOpen(p.Settings.File(), o); {
-	case oerr != nil:
-		return o, oerr
-	case can:
-		return p.Options(true)
-	}
-	return o, err
 }

@@ -22,6 +22,7 @@ import (
 type life struct {
 	Appliance
 	opts    license.Options
+	keyless error // why there is no machine key: nil, or machine_key_missing
 	told    config.Ready
 	tell    func(config.Ready)
 	started func()
@@ -122,6 +123,9 @@ func (l *life) open(ctx context.Context) (*license.Authority, error) {
 // before that, if it was good then.
 func (l *life) openFile(ctx context.Context) (*license.Authority, error) {
 	if err := l.checks.BeforeOpen(ctx, l.progress("check")); err != nil || ctx.Err() != nil {
+		return nil, err
+	}
+	if err := l.haveKey(); err != nil {
 		return nil, err
 	}
 	a, err := license.Open(l.told.File, l.openWith())

@@ -137,11 +137,20 @@ func (l *life) await(ctx context.Context, s *license.Sealed) (*license.Authority
 	return nil, s.Close()
 }
 
-// canOpen says whether the file of a place can be opened without this machine's key. Nothing in it is changed by that.
-func canOpen(path string, o license.Options) (bool, error) {
-	s, err := license.OpenSealed(path, o)
-	if err != nil {
-		return false, backup.Explain(path, err)
+// haveKey makes a machine key for a file that came without: it starts sealed. If nobody can open that without the old
+// key, none is made, and its absence is the fault.
+func (l *life) haveKey() error {
+	if l.keyless == nil {
+		return nil
 	}
-	return s.HasPassword() || s.HasRecovery(), s.Close()
+	s, err := license.OpenSealed(l.told.File, l.openWith())
+	if err != nil {
+		return err
+	}
+	can := s.HasPassword() || s.HasRecovery()
+	if err := s.Close(); err != nil || !can {
+		return errors.Join(err, l.keyless)
+	}
+	l.opts, l.keyless = l.Options(true)
+	return l.keyless
 }
