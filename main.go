@@ -93,6 +93,7 @@ func options(p config.Place, log *slog.Logger, create bool) (license.Options, er
 	if o.StateDir, err = p.StateFolder(); err != nil {
 		return o, err
 	}
+	src.Warn(log)
 	o.MachineKey, err = backup.MachineKey(src.Text, src.Path, create && src.Create, rand.Reader)
 	return o, err
 }
@@ -176,6 +177,7 @@ func printDocument() error {
 // serve is the appliance: it works until ctx ends.
 func serve(ctx context.Context, ready func(), s config.Serve) error {
 	config.LimitMemory()
+	config.NoCores()
 	context.AfterFunc(ctx, func() { time.AfterFunc(stopMost, func() { os.Exit(0) }) })
 	log, quiet, closeLog, err := openLog(s.LogDir, s.LogLevel)
 	if err != nil {

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -104,6 +105,16 @@ type KeySource struct {
 	Text   string // 64 hex digits; then Path is empty
 	Path   string // absolute
 	Create bool   // a new appliance may make the file
+}
+
+// Warn tells of a key file that others than its owner may read or change. It still serves: containers hand secrets in with
+// wide modes, in folders that only they see.
+func (k KeySource) Warn(log *slog.Logger) {
+	info, err := os.Stat(k.Path)
+	if k.Path == "" || err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return
+	}
+	log.Warn("others may read or change the machine key: set its mode to 0600", "path", k.Path, "mode", info.Mode().Perm().String())
 }
 
 // Key says where the machine key comes from: the flag, $GOLDFISH_MACHINE_KEY (the key itself),

@@ -145,24 +145,6 @@ func TestKeysDoNotPrint(t *testing.T) {
 	}
 }
 
-func TestExposedKeyFiles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "machine.key")
-	if _, err := MachineKeyFile(path, rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	for mode, want := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true} {
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-		if got, wide := Exposed(path); wide != want || got != mode {
-			t.Errorf("mode %v: %v %v", mode, got, wide)
-		}
-	}
-	if _, wide := Exposed(path + "x"); wide {
-		t.Error("a file that is not there")
-	}
-}
-
 // A key that Windows sealed is of no use on another machine, and is not taken for something else.
 func TestKeyOfWindows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "machine.key")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -76,17 +75,6 @@ func readKey(text string) ([]byte, error) {
 		err = errors.New("keyring: the machine key is not whole")
 	}
 	return key, err
-}
-
-// Exposed says whether others than the file's owner may read or write it, and its mode. Such a file still serves:
-// containers hand secrets in with wide modes and a folder that only they see. But its owner should hear of it.
-func Exposed(path string) (fs.FileMode, bool) {
-	info, err := os.Stat(path)
-	if err != nil || runtime.GOOS == "windows" {
-		return 0, false
-	}
-	mode := info.Mode().Perm()
-	return mode, mode&0o077 != 0
 }
 
 // writeNew makes the file whole or not at all, and never over another.
