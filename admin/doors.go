@@ -79,7 +79,9 @@ func (s *scene) end(ctx context.Context, log *slog.Logger) {
 	select {
 	case <-s.idle:
 	case <-ctx.Done():
-		log.Warn("calls under way were cut off", "calls", s.cut())
+		if calls := s.cut(); calls > 0 {
+			log.Warn("calls under way were cut off", "calls", calls)
+		}
 		select {
 		case <-s.idle:
 		case <-time.After(cutMost):
