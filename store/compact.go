@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 )
 
@@ -169,14 +168,4 @@ func (db *DB) swapClosed(old *body, tmp string) error {
 	db.body.Store(next)
 	close(g.open)
 	return err
-}
-
-// sweep removes what a compaction left that did not come to its end.
-func sweep(path string) {
-	left, _ := os.ReadDir(filepath.Dir(path))
-	for _, e := range left {
-		if strings.HasPrefix(e.Name(), filepath.Base(path)+".compact-") {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
-		}
-	}
 }

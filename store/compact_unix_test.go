@@ -13,7 +13,7 @@ import (
 	"goldfish/store"
 )
 
-func init() { children["narrow"] = childNarrow }
+func init() { children["narrow"], children["stuck"] = childNarrow, childStuck }
 
 // childNarrow compacts a file for which the disk has no room, at many bounds on the copy's length, and goes on.
 func childNarrow(path string) {
@@ -50,5 +50,45 @@ func TestCompactOnAFullDisk(t *testing.T) {
 	mustHaveFiles(t, path, 1)
 	if rows := open(t, atPath(path)).MustBeSound(t); rows["things"] != 540 {
 		t.Errorf("%v", rows)
+	}
+}
+
+// childStuck closes a file on a disk that takes nothing any more.
+func childStuck(path string) {
+	signal.Ignore(syscall.SIGXFSZ)
+	db, err := store.Open(path, options(schema()))
+	must(err)
+	for id := store.ID(1); id <= 100; id++ {
+		must(db.Update(putting(&thing{ID: id, State: "a"})))
+	}
+	limitFile(1)
+	must(db.Close())
+}
+
+// A file whose list of free pages could not be written is whole, and is merely not clean. Neither is one that
+// was closed after the disk had failed.
+func TestCloseOnAFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stuck.db")
+	if out, err := child(t, "stuck", path).Output(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, clean := range []bool{false, true} {
+		db := open(t, atPath(path))
+		if rows := db.MustBeSound(t); rows["things"] != 100 || db.Clean() != clean {
+			t.Errorf("%v, clean %v", rows, db.Clean())
+		}
+		put(t, db, &thing{ID: 1, State: "b"})
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	broken := open(t, atPath(path))
+	put(t, broken, &thing{ID: 1, State: "c"})
+	broken.Break()
+	if err := broken.Close(); err != nil {
+		t.Error(err)
+	}
+	if last := open(t, atPath(path)); last.MustBeSound(t)["things"] != 100 || last.Clean() {
+		t.Errorf("clean %v", last.Clean())
 	}
 }

@@ -176,7 +176,7 @@ func open(path string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	if !opts.ReadOnly {
-		sweep(path)
+		_ = removeAll(path + ".compact-") // of a compaction that was killed
 	}
 	db := &DB{
 		path: path, opts: opts, clean: seen.clean, pins: newPins(path, &opts), bell: make(chan struct{}),
