@@ -151,7 +151,8 @@ func verifyFile(ctx context.Context, c config.Verify, open Opener) (string, erro
 		code = "verify_older"
 		f = f.With("newest", config.Moment(r.Older.Newest))
 	}
-	if good := backup.NewestGood(ctx, c.Folders(), r.Appliance, o); good != nil && !sameFile(good.Path, c.File) {
+	folders := append(c.Folders(), backup.KnownFolders(o.StateDir, c.File)...)
+	if good := backup.NewestGood(ctx, folders, r.Appliance, o); good != nil && !sameFile(good.Path, c.File) {
 		code += "_backup"
 		f = f.With("backup", good.Path).With("made", config.Moment(good.Newest))
 	}

@@ -130,22 +130,11 @@ func orderKeys(
 func onStopped(
 	ctx context.Context, p config.Place, in keyOrder, open Opener, do func(context.Context, *license.Authority, keyOrder) (keyAnswer, error),
 ) (keyAnswer, error) {
-	if !p.Started() {
-		return keyAnswer{}, config.Fail("file_missing").With("path", p.File())
-	}
-	o, err := open(p)
-	if err != nil {
-		return keyAnswer{}, err
-	}
-	o.MustExist = true
-	a, err := license.Open(p.File(), o)
-	if err != nil {
-		return keyAnswer{}, backup.Explain(p.File(), err)
-	}
-	out, err := do(ctx, a, in)
-	if cerr := a.Close(); err == nil && cerr != nil {
-		err = backup.Explain(p.File(), cerr)
-	}
+	var out keyAnswer
+	err := onFile(ctx, p, open, func(a *license.Authority, _ license.Options) (err error) {
+		out, err = do(ctx, a, in)
+		return err
+	})
 	return out, err
 }
 

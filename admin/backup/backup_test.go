@@ -307,7 +307,9 @@ func TestTheControlLineMakesBackups(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "backups")
 	w.Must(os.Mkdir(dir, 0o700))
 	w.Must(os.WriteFile(filepath.Join(dir, "goldfish-x.db.0123.part"), nil, 0o600)) // of a backup that was cut off
-	server := httptest.NewServer(Handler(w.Authority, options(w), dir))
+	k, err := NewKeeper(w.Authority, options(w), dir)
+	w.Must(err)
+	server := httptest.NewServer(k.Handler())
 	defer server.Close()
 	line := server.Client()
 	line.Transport = toServer{server.URL, line.Transport}
@@ -333,6 +335,22 @@ func TestTheControlLineMakesBackups(t *testing.T) {
 	if _, err := Move(first, to); code(err) != "backup_exists" {
 		t.Errorf("over another: %v", err)
 	}
+	w.Clock.Advance(40 * 24 * time.Hour)
+	_, err = Order(t.Context(), line)
+	w.Must(err)
+	if p, err := OrderPrune(t.Context(), line); err != nil || p.Old != 0 || p.Kept != 1 { // the new one has taken the place of the old
+		t.Errorf("%v %+v", err, p)
+	}
+	w.Must(OrderCompact(t.Context(), line))
+	w.Must(k.take(WorkPrune))
+	_, busy := Order(t.Context(), line)
+	_, busyPrune := OrderPrune(t.Context(), line)
+	for _, err := range []error{busy, busyPrune, OrderCompact(t.Context(), line)} {
+		if code(err) != "backup_running" {
+			t.Errorf("while another work goes on: %v", err)
+		}
+	}
+	k.leave()
 	w.Must(os.RemoveAll(dir))
 	w.Must(os.WriteFile(dir, nil, 0o600))
 	if _, err := Order(t.Context(), line); code(err) != "folder_failed" {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -97,7 +98,7 @@ func ask(ctx context.Context, q question, log *slog.Logger, tell func(done, tota
 	if err != nil {
 		return nil, err
 	}
-	if q.Scratch, err = os.MkdirTemp(q.Scratch, "goldfish-check-"); err != nil {
+	if q.Scratch, err = scratchFolder(q, info.Size()); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(q.Scratch)
@@ -115,6 +116,24 @@ func ask(ctx context.Context, q question, log *slog.Logger, tell func(done, tota
 		return nil, fault.New(fault.Unavailable, "check_timeout").With("path", q.Path).With("seconds", int(wait.Seconds())).Because(err)
 	}
 	return r, err
+}
+
+// scratchFolder makes a folder for copies: where the question says, otherwise in the folder for temporary files, or
+// beside the file itself if a copy would not fit there.
+func scratchFolder(q question, size int64) (string, error) {
+	const pattern = "goldfish-check-*"
+	if q.Scratch != "" {
+		return os.MkdirTemp(q.Scratch, pattern)
+	}
+	if isPacked(q.Path) {
+		size *= packedTimes
+	}
+	if left, err := room(os.TempDir()); err == nil && left < size+spareRoom {
+		if dir, err := os.MkdirTemp(filepath.Dir(q.Path), pattern); err == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("", pattern)
 }
 
 // waitFor is how long a look at a file may take. Tests shorten it.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"goldfish/license"
+	"goldfish/license/fault"
 	"goldfish/store"
 )
 
@@ -106,6 +107,9 @@ func (r *Report) open(q question) (*store.DB, error) {
 	copied := filepath.Join(q.Scratch, "copy.db")
 	if err := os.RemoveAll(copied); err != nil {
 		return nil, err
+	}
+	if left, err := room(q.Scratch); err == nil && left < r.Bytes+spareRoom {
+		return nil, fault.New(fault.Unavailable, "disk_full").With("path", q.Scratch)
 	}
 	if _, err := copyFile(source, copied); err != nil {
 		return nil, err

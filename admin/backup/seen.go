@@ -46,6 +46,15 @@ func recall(state, path string) *trace {
 	return t
 }
 
+// KnownFolders are those in which the backups of an appliance's file lay when it was last open, as the state folder
+// says.
+func KnownFolders(state, path string) []string {
+	if t := recall(state, path); t != nil {
+		return t.Folders
+	}
+	return nil
+}
+
 // same says whether the file that lies there now is the one of the trace. One that was stopped has not been written
 // to since; one that was killed may have been, up to its last moment.
 func (t *trace) same(path string) bool {

@@ -20,7 +20,8 @@ import (
 // and at the end Closed.
 type Checks struct {
 	path    string
-	folders []string
+	backups string // the folder that is always there …
+	second  string // … and the one of the plan, "" for none
 	o       license.Options
 
 	mu      sync.Mutex
@@ -39,7 +40,7 @@ type LastCheck struct {
 
 // NewChecks watches over the file at path, which is opened with o; its backups lie in the folder named.
 func NewChecks(path, backups string, o license.Options) *Checks {
-	c := &Checks{path: path, folders: []string{backups}, o: o}
+	c := &Checks{path: path, backups: backups, o: o}
 	if t := recall(o.StateDir, path); t != nil && t.Last != nil {
 		c.last = *t.Last
 	}
@@ -144,12 +145,9 @@ func (c *Checks) mend(ctx context.Context, r *Report) error {
 
 // refuse names the newest good backup of the appliance, where there is one.
 func (c *Checks) refuse(ctx context.Context, r *Report) error {
-	folders := c.folders
-	if t := recall(c.o.StateDir, c.path); t != nil {
-		folders = append(folders, t.Folders...)
-		if r.Appliance == "" {
-			r.Appliance = t.UUID
-		}
+	folders := append([]string{c.backups}, KnownFolders(c.o.StateDir, c.path)...)
+	if t := recall(c.o.StateDir, c.path); t != nil && r.Appliance == "" {
+		r.Appliance = t.UUID
 	}
 	f := fault.New(fault.Unavailable, r.Code).With("path", c.path)
 	if good := NewestGood(ctx, folders, r.Appliance, c.o); good != nil {
@@ -193,6 +191,9 @@ func (c *Checks) salvage(r *Report) (kept string, err error) {
 // to run beside the appliance: after a crash every checksum and seal is read, slowly. It ends when its context does.
 func (c *Checks) Opened(a *license.Authority) func(context.Context) {
 	log, uuid := logOf(c.o), a.DB().UUID().String()
+	if p, err := a.BackupPlan(license.System); err == nil {
+		c.second = p.SecondFolder
+	}
 	was := recall(c.o.StateDir, c.path)
 	c.pending = !c.whole && (!a.DB().Clean() || (was != nil && was.Pending))
 	c.note(uuid, false)
@@ -245,8 +246,11 @@ func (c *Checks) Closed() {
 }
 
 func (c *Checks) note(uuid string, stopped bool) {
-	last := c.Last()
-	t := &trace{Path: c.path, UUID: uuid, Stopped: stopped, Pending: c.pending, Folders: c.folders, Last: &last}
+	last, folders := c.Last(), []string{c.backups}
+	if c.second != "" {
+		folders = append(folders, c.second)
+	}
+	t := &trace{Path: c.path, UUID: uuid, Stopped: stopped, Pending: c.pending, Folders: folders, Last: &last}
 	if err := t.keep(c.o.StateDir); err != nil {
 		logOf(c.o).Warn("the state folder could not be written: the next start checks the whole file", "folder", c.o.StateDir, "err", err)
 	}

@@ -340,6 +340,34 @@ func TestAFileInUseIsTheOpeningsToRefuse(t *testing.T) {
 	}
 }
 
+// The second folder is known from the last time that the file was open: the plan lies sealed in the file itself.
+func TestTheSecondFolderIsRememberedOutsideTheFile(t *testing.T) {
+	w, _, _ := made(t)
+	second := t.TempDir()
+	name := filepath.Join(second, Name(w.Clock.Now()))
+	_, err := Make(w.Authority, options(w), name)
+	w.Must(err)
+	p, err := w.BackupPlan(w.Owner)
+	w.Must(err)
+	p.SecondFolder = second
+	_, err = w.SetBackupPlan(w.Owner, p)
+	w.Must(err)
+	w.Must(w.Close())
+	l := newLife(t, w.Path, options(w))
+	a, _ := l.open(1)
+	l.close(a)
+	if got := KnownFolders(l.o.StateDir, w.Path); len(got) != 2 || got[1] != second {
+		t.Errorf("%v", got)
+	}
+	raw := read(t, w.Path)
+	clear(raw[2*4096 : len(raw)/4*3])
+	write1(t, w.Path, raw)
+	l.Checks = NewChecks(w.Path, filepath.Join(filepath.Dir(w.Path), "backups"), l.o)
+	if err := l.BeforeOpen(t.Context(), nil); code(err) != "file_damaged_backup" || Explain("", err).Args["backup"] != name {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestARestoredFileIsOursAndToldOf(t *testing.T) {
 	w, _, backup := made(t)
 	l := newLife(t, filepath.Join(t.TempDir(), "goldfish.db"), options(w))

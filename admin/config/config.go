@@ -179,6 +179,9 @@ func (c *Command) settle(ctx *kong.Context) error {
 			return err
 		}
 	}
+	if err := absolute(&c.Verify.File); err != nil {
+		return err
+	}
 	for _, p := range c.places() {
 		if err := errors.Join(absolute(&p.Data), absolute(&p.MachineKey), absolute(&p.State)); err != nil {
 			return err
