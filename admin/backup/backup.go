@@ -196,9 +196,9 @@ func scratch(path string) (string, error) {
 	return path + "." + hex.EncodeToString(b[:]) + ".part", nil
 }
 
-// publish gives a checked file its name, unless that is taken, with its checksum beside it.
+// publish gives a checked file its name, unless that is taken, and lays its checksum beside it.
 func publish(tmp, path, sum string) error {
-	if err := errors.Join(inherit(tmp), writeChecksum(path, sum)); err != nil {
+	if err := inherit(tmp); err != nil {
 		return err
 	}
 	err := os.Link(tmp, path)
@@ -212,6 +212,9 @@ func publish(tmp, path, sum string) error {
 		if err := os.Rename(tmp, path); err != nil {
 			return err
 		}
+	}
+	if err := writeChecksum(path, sum); err != nil {
+		return errors.Join(err, os.Remove(path))
 	}
 	return syncDir(filepath.Dir(path))
 }

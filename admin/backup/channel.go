@@ -54,15 +54,6 @@ func (k *Keeper) Handler() http.Handler {
 	return mux
 }
 
-// Handler is that of a keeper of its own.
-func Handler(a *license.Authority, o license.Options, dir string) http.Handler {
-	k, err := NewKeeper(a, o, dir)
-	if err != nil {
-		panic(err)
-	}
-	return k.Handler()
-}
-
 // Doer is an http.Client that reaches a running appliance.
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)
