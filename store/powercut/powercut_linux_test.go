@@ -166,14 +166,14 @@ func TestPowerCut(t *testing.T) {
 // Every change and every sync of a session fails once: nothing acknowledged is lost, nothing refused is there, and
 // the file opens, also when the power goes later.
 func TestEveryFailingCall(t *testing.T) {
-	steps, seeds := 14, 1
+	steps, seeds := len(bag), 1
 	if long() {
-		steps, seeds = 30, 2
+		steps, seeds = 2*len(bag), 3
 	}
 	d, p := powercut.Mount(t), newPlayer(t)
 	dir := t.TempDir()
 	changes, syncs := 0, 0
-	for seed := range uint64(seeds) {
+	for seed := uint64(100); seed < 100+uint64(seeds); seed++ {
 		errs := []syscall.Errno{syscall.EIO, syscall.ENOSPC}
 		for round := range errs {
 			if round > 0 && !long() { // the short suite fails each change with one of them
@@ -203,10 +203,8 @@ func sweep(t *testing.T, d *powercut.Disk, p *player, dir string, seed uint64, s
 		}
 		ops := f.Record()
 		rng := rand.New(rand.NewPCG(seed, uint64(n)))
-		for cut, l := range map[int]powercut.Loss{
-			len(ops):           {Seed: uint64(n), Keep: 0.5, Tear: true},
-			rng.IntN(len(ops)): {Seed: uint64(n), Keep: rng.Float64(), Tear: true},
-		} {
+		for i, cut := range []int{len(ops), len(ops), rng.IntN(len(ops))} {
+			l := powercut.Loss{Seed: uint64(n), Keep: []float64{0, 0.5, rng.Float64()}[i], Tear: true}
 			disk, promised := play(ops, cut)
 			lay(t, disk, dir, l)
 			if err := promised.audit(dir, nil); err != nil {

@@ -72,6 +72,7 @@ const fileName = "gold.db"
 type session struct {
 	dir   string
 	rng   *rand.Rand
+	bag   []byte // steps to come
 	db    *store.DB
 	notes *os.File
 	op    int
@@ -133,22 +134,33 @@ func (s *session) open() (err error) {
 	return err
 }
 
+// bag is what so many steps of a session consist of, in any order.
+const bag = "uuuuuuttesrrcl"
+
 func (s *session) step() error {
-	switch n := s.rng.IntN(100); {
-	case n < 50:
-		return s.update(s.act())
-	case n < 75:
+	if len(s.bag) == 0 {
+		s.bag = []byte(bag)
+		s.rng.Shuffle(len(bag), func(i, j int) { s.bag[i], s.bag[j] = s.bag[j], s.bag[i] })
+	}
+	kind := s.bag[0]
+	s.bag = s.bag[1:]
+	switch kind {
+	case 't':
 		return s.together()
-	case n < 80:
+	case 'e':
 		return s.epoch()
-	case n < 85:
+	case 's':
 		s.snapshot()
 		return nil
-	case n < 93:
+	case 'r':
 		_ = s.db.Close()
 		return s.open()
+	case 'c':
+		return s.compact()
+	case 'l':
+		return s.update(s.large())
 	}
-	return s.update(s.large())
+	return s.update(s.act())
 }
 
 // update runs fn and notes its fate. After ErrBroken, where that is open, the file is opened anew.
@@ -258,6 +270,15 @@ func (s *session) epoch() error {
 	if err == nil {
 		s.note("epoch %d", e)
 	} else if errors.Is(err, store.ErrBroken) {
+		_ = s.db.Close()
+		return s.open()
+	}
+	return nil
+}
+
+// compact rewrites the open file. Where that fails it goes on as it was.
+func (s *session) compact() error {
+	if err := s.db.Compact(); errors.Is(err, store.ErrBroken) {
 		_ = s.db.Close()
 		return s.open()
 	}
