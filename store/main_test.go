@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -24,6 +25,7 @@ var children = map[string]func(arg string){
 
 func TestMain(m *testing.M) {
 	if child := children[os.Getenv(childVariable)]; child != nil {
+		time.AfterFunc(30*time.Minute, func() { os.Exit(5) }) // whoever started it may have been killed
 		child(os.Getenv(childVariable + "_ARG"))
 		return
 	}
