@@ -108,6 +108,9 @@ func (s *Sealed) attempt(address netip.Addr, prove func() (*opener, error)) (*Au
 	return nil, err
 }
 
+// candidatesMost bounds what one attempt costs in a file that somebody has filled with slots of one hint.
+const candidatesMost = 4
+
 // byPassword finds whose password it is.
 func (s *Sealed) byPassword(ctx context.Context, username, plain string) (*opener, error) {
 	text, err := password.Bytes(plain)
@@ -124,7 +127,7 @@ func (s *Sealed) byPassword(ctx context.Context, username, plain string) (*opene
 		candidates = s.chest.Named(foldName(username))
 	}
 	wasted := false
-	for _, slot := range candidates {
+	for _, slot := range candidates[:min(len(candidates), candidatesMost)] {
 		root, err := s.chest.OpenPassword(slot, text, s.opts.Argon)
 		if errors.Is(err, keyring.ErrCost) {
 			s.opts.Log.Warn("a slot of the key ring has a cost that is not done", "slot", slot.ID)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -386,4 +387,44 @@ func TestDisabledOwnerOpensNothing(t *testing.T) {
 	c.rewrite(t, a, func(c *Account) { c.Disabled, c.Role = false, RoleCustomer })
 	_, err = sealedAt(t, copied(t, a), machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword)
 	wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
+}
+
+// With the file and an owner's password alone fifty fresh machines open it, at once, and a thousand wrong passwords none.
+func TestFiftyFreshMachines(t *testing.T) {
+	a, clock := people(t)
+	_, who := changed(t, a)
+	path := copied(t, a)
+	for n := range 50 {
+		o := machine(0, clock)
+		if _, err := rand.Read(o.MachineKey); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "goldfish.db")
+		raw, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(file, raw, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		b, err := sealedAt(t, file, o).SignIn(t.Context(), elsewhere, "admin", goodPassword)
+		if err != nil {
+			t.Fatalf("machine %d: %v", n, err)
+		}
+		if _, faults := b.db.Check(); len(faults) > 0 || time.Since(began) > time.Minute {
+			t.Errorf("machine %d: %v after %v", n, faults, time.Since(began))
+		}
+		if c, err := store.Read(b.db, func(tx *store.Tx) (*Account, error) { return accountByID(tx, who.Account) }); err != nil || c.Username != FirstUsername {
+			t.Errorf("machine %d: %v", n, err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	s := sealedAt(t, path, machine('x', clock))
+	for n := range 1000 {
+		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, byte(n >> 8), byte(n), 1}), "admin", fmt.Sprint("Wrong-7-horse", n))
+		wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
+	}
 }

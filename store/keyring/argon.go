@@ -21,7 +21,7 @@ var UsualArgon = Argon{Memory: 64 << 10, Time: 3, Lanes: 1}
 const (
 	argonFloor   = 19 << 10 // KiB: OWASP's least
 	argonCeiling = 256 << 10
-	argonTimes   = 16
+	argonWork    = 1 << 20 // KiB times passes: about five times what is usual
 	argonLanes   = 4
 )
 
@@ -40,7 +40,8 @@ func (a Argon) orUsual() Argon {
 func (a Argon) admits(b Argon) error {
 	a = a.orUsual()
 	floor := min(argonFloor, a.Memory)
-	if b.Memory < floor || b.Memory > argonCeiling || b.Time < 1 || b.Time > argonTimes || b.Lanes < 1 || b.Lanes > argonLanes {
+	work := uint64(b.Memory) * uint64(b.Time)
+	if b.Memory < floor || b.Memory > argonCeiling || work < 1 || work > argonWork || b.Lanes < 1 || b.Lanes > argonLanes {
 		return ErrCost
 	}
 	return nil
