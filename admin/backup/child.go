@@ -105,7 +105,7 @@ func ask(ctx context.Context, q question, log *slog.Logger, tell func(done, tota
 	if tell == nil {
 		tell = func(int64, int64) {}
 	}
-	wait := waitFor(q.Path, info.Size())
+	wait := waitFor(q.Path, weight(info))
 	short, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	r, err := converse(short, q, log, tell)

@@ -21,6 +21,16 @@ const (
 	memoryPart  = 8       // of the file's length that a check may need besides
 )
 
+// weight is how much of a file there is to read: a file may say that it is endless, and the disk hold nothing of it.
+// A disk that compresses holds less than there is, and some network disks tell nothing.
+func weight(info os.FileInfo) int64 {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Blocks == 0 {
+		return info.Size()
+	}
+	return min(info.Size(), 4*512*stat.Blocks)
+}
+
 // boundMemory lets this process have no more memory than a check of the file may need, so that one which claims to
 // be endless ends the check and not the machine. What the disk really holds of a file counts, not its length.
 func boundMemory(path string) {

@@ -3,8 +3,10 @@
 package backup
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/fnv"
 	"io"
 	"os"
 	"os/exec"
@@ -78,6 +80,35 @@ func alive(pid int) bool {
 	}
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err == nil && !strings.Contains(string(raw), ") Z")
+}
+
+// A file whose root page claims to be one and a half gigabyte long: the check ends, and the machine has not noticed.
+func TestAFileThatClaimsToBeEndless(t *testing.T) {
+	path, o := crashed(t)
+	raw := read(t, path)
+	le := binary.LittleEndian
+	const pages = 3 << 29 / 4096
+	for page := range 2 {
+		meta := raw[page*4096+16:]
+		root := le.Uint64(meta[16:])
+		le.PutUint32(raw[root*4096+12:], uint32(pages-root-1))
+		le.PutUint64(meta[40:], pages)
+		sum := fnv.New64a()
+		_, _ = sum.Write(meta[:56])
+		le.PutUint64(meta[56:], sum.Sum64())
+	}
+	write1(t, path, raw)
+	if err := os.Truncate(path, pages*4096); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || weight(info) > 1<<28 {
+		t.Errorf("%v, it weighs %d", err, weight(info))
+	}
+	q := question{Path: path, Release: o.Release, Key: o.MachineKey}
+	if r, err := examine(t.Context(), q, logOf(o), nil); err != nil || r.Good() {
+		t.Errorf("%v %+v", err, r)
+	}
 }
 
 // The child of a process that is gone ends too: its input does.
