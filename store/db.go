@@ -98,7 +98,7 @@ type Options struct {
 	Window time.Duration
 
 	// Reserve is how many bytes are kept on the disk beside the file, as <path>.reserve, and given up when it is
-	// full, so that essential changes go on. 0 keeps none.
+	// full, so that essential changes go on; never more than a twentieth of the disk. 0 keeps none.
 	Reserve int64
 
 	// For tests: the first map's size, the way of a system that exchanges no open file, and the list of free

@@ -40,12 +40,16 @@ type room struct {
 	told   bool      // low, as the log was told
 	full   time.Time // the last change for which there was no room; zero once another was written
 	tried  time.Time // the last attempt to make the reserve again
+	failed bool      // it failed, as the log was told
 }
 
 func newRoom(path string, opts *Options) *room {
 	r := &room{dir: filepath.Dir(path), reserve: path + ".reserve", size: opts.Reserve, log: opts.Log}
 	if opts.ReadOnly {
 		r.size = 0
+	}
+	if _, all, err := diskRoom(r.dir); err == nil {
+		r.size = min(r.size, all/lowShare)
 	}
 	if r.size > 0 && !r.stands() {
 		r.lost = true
@@ -174,10 +178,13 @@ func (r *room) restore(now time.Time) {
 	}
 	if err := r.make(); err != nil {
 		_ = os.Remove(r.reserve)
-		r.log.Warn("the reserve could not be made", "file", r.reserve, "bytes", r.size, "err", err)
+		if !r.failed {
+			r.failed = true
+			r.log.Warn("the reserve could not be made", "file", r.reserve, "bytes", r.size, "err", err)
+		}
 		return
 	}
-	r.lost = false
+	r.lost, r.failed = false, false
 }
 
 // stands says whether the reserve is there, as large as it should be and really on the disk.

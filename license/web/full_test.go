@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,8 +34,12 @@ func TestFullDiskIsNamed(t *testing.T) {
 
 // A server whose disk has little room serves, but says that somebody should look.
 func TestLowDiskIsNotReady(t *testing.T) {
-	a, err := license.Open(filepath.Join(t.TempDir(), "low.db"), license.Options{
-		Clock: time.Now, Rand: rand.Reader, MachineKey: licensetest.MachineKey, BcryptCost: 4, Argon: licensetest.Argon, Reserve: 1 << 55,
+	path := filepath.Join(t.TempDir(), "low.db")
+	if err := os.MkdirAll(path+".reserve/taken", 0o700); err != nil { // so that no reserve can be made
+		t.Fatal(err)
+	}
+	a, err := license.Open(path, license.Options{
+		Clock: time.Now, Rand: rand.Reader, MachineKey: licensetest.MachineKey, BcryptCost: 4, Argon: licensetest.Argon, Reserve: 1 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)
