@@ -114,9 +114,13 @@ func (w *timeline) begin(key string) {
 		return
 	}
 	w.devices++
-	h := w.activate(w.devices, key)
-	w.bound[key][h.n] = &h
-	w.note("device %d on %s", h.n, key)
+	got, err := w.device(w.devices).Activate(w.who, key, nil)
+	if codeOf(err) == "device_limit" && w.CardOf(key).Bound > len(w.bound[key]) {
+		return // the file still has a device that left in a time that was lost
+	}
+	w.Must(err)
+	w.bound[key][w.devices] = &holder{w.devices, got.CardID, got.Verdict}
+	w.note("device %d on %s", w.devices, key)
 }
 
 // part unbinds a device of a card.

@@ -196,6 +196,12 @@ func TestNewerDeviceTakesTheSeat(t *testing.T) {
 		if v := l.CardOf(l.keys[0]); v.Bound != seats {
 			t.Errorf("%d devices on %d seats", v.Bound, seats)
 		}
+		ended, err := l.RecentEvents(1, 1000, func(e *license.Event) bool { return e.Kind == license.DeviceUnbound })
+		l.Must(err)
+		orders, err := l.Orders(ended[0].Event, func(license.ID) bool { return true })
+		if l.Must(err); len(orders) != 1 || orders[0].Key != keyOf(l.device(1)) || orders[0].Code != "device_unbound" || orders[0].Act != verdict.Stop {
+			t.Errorf("the order is %+v", orders)
+		}
 	}
 }
 
