@@ -2,6 +2,7 @@ package admin
 
 import (
 	"compress/gzip"
+	"encoding/hex"
 	"io"
 	"net"
 	"os"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"goldfish/license"
-	"goldfish/store/keyring"
 )
 
 // older makes a data folder with a file of the first release, and gives the key that opens it.
@@ -37,7 +37,7 @@ func older(t *testing.T) (data string, key []byte) {
 		text, err = os.ReadFile(filepath.Join(from, "golden.key"))
 	}
 	if err == nil {
-		key, err = keyring.ParseMachineKey(string(text))
+		key, err = hex.DecodeString(strings.TrimSpace(string(text)))
 	}
 	if err != nil {
 		t.Fatal(err)
