@@ -63,7 +63,7 @@ func (c *Console) registerKeyring(a *web.API) {
 	}, c.confirmRecoveryCode)
 	web.Route(a, web.Op{
 		Method: "POST", Path: "/api/v1/admin/keyring/rotate", ID: "rotateKeys", Tag: "keyring", Summary: "更换数据密钥 · Change the data key",
-		Detail:     "后台任务会重新加密全部数据并压缩文件；此前的副本仍能用当时的密码打开。A job seals everything anew and compacts the file; copies made before still open with the passwords of that time.",
+		Detail:     "后台任务会结束其他所有会话、重新加密全部数据并压缩文件；此前的副本仍能用当时的密码打开。A job ends all other sessions, seals everything anew and compacts the file; copies made before still open with the passwords of that time.",
 		Permission: license.WriteKeyring, Status: 202, Message: "rotation_begun", Errors: []int{409},
 	}, c.rotateKeys)
 }

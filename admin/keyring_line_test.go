@@ -66,7 +66,7 @@ func TestKeyOrdersRunningAndStopped(t *testing.T) {
 		}
 	}
 	reset(signIn(w.Authority))
-	if told, err := run("keyring rotate", nil); err != nil || !strings.Contains(told, "sealed anew") {
+	if told, err := run("keyring rotate", nil); err != nil || !strings.Contains(told, "were sealed anew") {
 		t.Errorf("%q %v", told, err)
 	}
 	if v, err := w.Keyring(license.System); err != nil || v.DataKey != 2 {
@@ -89,7 +89,7 @@ func TestKeyOrdersRunningAndStopped(t *testing.T) {
 		signIn(again.Authority)(name, password)
 		w.Must(again.Close())
 	})
-	if told, err := run("keyring rotate", nil); err != nil || !strings.Contains(told, "sealed anew") || asked != 2 {
+	if told, err := run("keyring rotate", nil); err != nil || !strings.Contains(told, "were sealed anew") || asked != 2 {
 		t.Errorf("%q %v, asked %d times", told, err, asked)
 	}
 	if _, err = run("admin reset-password", func(c *config.Command) { c.Admin.ResetPassword.User = "nobody" }); !fault.Has(err, "account_missing") {

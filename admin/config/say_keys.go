@@ -29,6 +29,6 @@ func PasswordReset(user, password string) string {
 
 // KeysRotated tells that everything lies under new keys.
 func KeysRotated(rows int) string {
-	return fmt.Sprintf("密钥已更换，%d 行数据已重新加密。此前的副本和备份仍能用当时的密码打开\n"+
-		"The keys were changed and %d rows sealed anew. Copies and backups made before still open with the passwords of that time", rows, rows)
+	return fmt.Sprintf("密钥已更换，%d 行数据已重新加密，所有会话均已结束。此前的副本和备份仍能用当时的密码打开\n"+
+		"The keys were changed, %d rows were sealed anew, and all sessions have ended. Copies and backups made before still open with the passwords of that time", rows, rows)
 }
