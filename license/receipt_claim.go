@@ -98,12 +98,22 @@ func (a *Authority) weigh(tx *store.Tx, h *hearing, o *outcome) (*claim, error) 
 	switch {
 	case err != nil:
 		return nil, err
-	case before != nil && before.State == ReceiptWaiting && before.Token == c.token && before.Code == c.code:
+	case before != nil && before.State == ReceiptWaiting && !before.older(o.app, c):
 		c.fate = keptBefore
 	case before == nil && count >= receiptsPerKey, waiting >= receiptsPerApp:
 		c.fate = tooMany
 	}
 	return c, nil
+}
+
+// older says whether a device that shows a claim has more to tell than what was kept of it: a lease that was signed
+// later, or another reason for the same one. So nobody who has kept many leases can have them written in turns.
+func (r *Receipt) older(app *App, c *claim) bool {
+	if r.Token == c.token {
+		return r.Code != c.code
+	}
+	was, err := r.lease(app)
+	return err != nil || was.IssuedAt < c.IssuedAt
 }
 
 // readReceipt opens the receipt of a call; nil if it is none of the app's, the device's or the card's.
