@@ -2,7 +2,9 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/netip"
 	"os"
@@ -12,8 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"goldfish/admin/config"
 	"goldfish/license"
+	"goldfish/license/fault"
 	"goldfish/license/licensetest"
+	"goldfish/store/storetest"
 )
 
 // moved is what a copied data folder meets: a machine with another key.
@@ -254,5 +259,47 @@ func TestAnExchangeCanEndSealed(t *testing.T) {
 	a.again()
 	if a.state()["state"] != "ready" {
 		t.Errorf("%v", a.state())
+	}
+}
+
+// An opening that fails half-way leaves it to the next look at the file whether it is sealed still.
+func TestAnOpeningThatFailsIsLookedAtAgain(t *testing.T) {
+	s := place(t)
+	ctx, stop := context.WithCancel(t.Context())
+	tells := make(chan config.Ready, 1)
+	l := &life{
+		Appliance: Appliance{Settings: s, Log: quiet}, told: config.Ready{File: s.File()}, standing: &standing{},
+		tell: func(r config.Ready) { tells <- r }, started: func() {}, opened: make(chan opening), over: ctx.Done(),
+		opts: license.Options{
+			Clock: storetest.NewClock(storetest.Start).Now, Rand: rand.Reader, MachineKey: bytes.Repeat([]byte{9}, 32),
+			BcryptCost: 4, Argon: licensetest.Argon, Release: "test",
+		},
+	}
+	ended := make(chan error, 1)
+	go func() {
+		a, err := l.openSealed(ctx)
+		if a != nil {
+			err = errors.Join(err, errors.New("it is open"), a.Close())
+		}
+		ended <- err
+	}()
+	<-tells
+	broken := errors.New("the disk broke")
+	if err := l.unseal(func(*license.Sealed) (*license.Authority, error) { return nil, broken }); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if told := <-tells; !told.Sealed { // nothing was changed in the file
+		t.Errorf("%+v", told)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	l.setEnding()
+	if err := l.unseal(nil); fault.Of(err).Code != "shutting_down" {
+		t.Errorf("at the end: %v", err)
+	}
+	if err := l.line.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
