@@ -90,6 +90,8 @@ own_account() { [ "$(inside stat -c %U "/proc/$(prop MainPID)")" = goldfish ]; }
 folders() {
 	[ "$(inside stat -c '%U %a' /var/lib/goldfish)" = 'goldfish 700' ] &&
 		[ "$(inside stat -c '%U %a' /etc/goldfish)" = 'goldfish 700' ] &&
+		[ "$(inside stat -c '%U %a' /var/lib/goldfish-state)" = 'goldfish 700' ] &&
+		[ -n "$(inside ls -A /var/lib/goldfish-state)" ] &&
 		[ -n "$(inside ls -A /var/lib/goldfish)" ]
 }
 key_apart() {
@@ -104,6 +106,16 @@ no_more_rights() { # the account cannot gain any, and cannot write elsewhere
 	inside grep -q '^NoNewPrivs:.*1$' "/proc/$(prop MainPID)/status" &&
 		inside grep -q '^CapBnd:.*0000000000000400$' "/proc/$(prop MainPID)/status" &&
 		inside grep -q '^Seccomp:.*2$' "/proc/$(prop MainPID)/status"
+}
+key_untouched() { # once it lies there the service cannot write beside it
+	! inside nsenter --target "$(prop MainPID)" --mount -- touch /etc/goldfish/x
+}
+put_back() { # a copy that root puts in the place of the file is looked at first, by a process that the unit allows
+	goldfish service stop &&
+		inside sh -c 'cp /var/lib/goldfish/goldfish.db /root/copy.db && mv -f /root/copy.db /var/lib/goldfish/goldfish.db' &&
+		goldfish service start && healthy &&
+		inside grep -q 'came from elsewhere and passed' /var/lib/goldfish/logs/app.log &&
+		! inside grep -q 'without a process of its own' /var/lib/goldfish/logs/app.log
 }
 back_after_kill() {
 	local pid from
@@ -168,10 +180,12 @@ check 'start again does no harm' goldfish service start
 check 'it runs as its own account' own_account
 check 'the folders are its own, 0700' folders
 check 'the key is outside the data folder, 0600' key_apart
+check 'the service cannot write to the folder of the key' key_untouched
 check 'it can gain no rights' no_more_rights
 for n in first second third; do check "after the $n kill -9 it is back within 5 s" back_after_kill; done
 check 'restart' new_process goldfish service restart
 check 'files that root put there become its own' roots_files
+check 'a file that root put back is checked first' put_back
 check 'a folder with other things is not taken' not_taken
 check 'others may not stop it' refused_to_others
 check 'stop' goldfish service stop
