@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -70,6 +70,8 @@ export interface Appliance {
   consoleUrl: string
   clientUrl: string
   folder: string
+  /** The data file. */
+  file: string
   /** Starts the sample that lies in `folder` as a customer's computer would. */
   sample(options: { username: string; password: string; cardKey: string; device: string }): Program
   /** Stops the server, does something meanwhile, and starts it again in the same place. */
@@ -77,18 +79,30 @@ export interface Appliance {
   stop(): Promise<void>
 }
 
-/** The real binary on free ports with a data folder of its own. */
-export async function startAppliance(): Promise<Appliance> {
+export interface Beginning {
+  /** A data file to begin with, copied as it lies there, also while another appliance uses it. */
+  copyOf?: string
+  /** How it stands when it is begun: sealed, where the file came from another machine. */
+  stands?: 'ready' | 'sealed'
+}
+
+/** The real binary on free ports, with a data folder and a machine key of its own. */
+export async function startAppliance({ copyOf, stands = 'ready' }: Beginning = {}): Promise<Appliance> {
   if (!existsSync(binary)) throw new Error(`${binary} is not built: ./build.sh build, or name it in GOLDFISH_BIN`)
   const folder = await mkdtemp(join(tmpdir(), 'goldfish-e2e-'))
   const [consolePort, clientPort] = [await freePort(), await freePort()]
   const consoleUrl = `http://127.0.0.1:${consolePort}`
   const clientUrl = `http://127.0.0.1:${clientPort}`
-  const begin = async () => {
+  const file = join(folder, 'data', 'goldfish.db')
+  if (copyOf) {
+    await mkdir(join(folder, 'data'))
+    await copyFile(copyOf, file)
+  }
+  const begin = async (wanted: string) => {
     const started = program('the appliance', spawn(binary, settings, { stdio: ['ignore', 'pipe', 'pipe'] }))
-    await until(`the appliance at ${consoleUrl}`, () =>
-      fetch(`${consoleUrl}/readyz`).then(
-        (answer) => answer.ok,
+    await until(`the appliance at ${consoleUrl} to be ${wanted}`, () =>
+      fetch(`${consoleUrl}/api/v1/admin/state`).then(
+        async (answer) => answer.ok && ((await answer.json()) as { data: { state: string } }).data.state === wanted,
         () => false,
       ),
     ).catch((cause: unknown) => {
@@ -103,11 +117,12 @@ export async function startAppliance(): Promise<Appliance> {
     `--console-listen=127.0.0.1:${consolePort}`,
     `--api-listen=127.0.0.1:${clientPort}`,
   ]
-  let server = await begin()
+  let server = await begin(stands)
   return {
     consoleUrl,
     clientUrl,
     folder,
+    file,
     sample({ username, password, cardKey, device }) {
       const state = join(folder, `state-${device}`)
       void mkdir(state, { recursive: true })
@@ -129,7 +144,7 @@ export async function startAppliance(): Promise<Appliance> {
     async pause(during) {
       await server.stop()
       await during()
-      server = await begin()
+      server = await begin('ready')
     },
     async stop() {
       await server.stop()

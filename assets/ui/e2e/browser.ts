@@ -26,8 +26,8 @@ export interface Watched {
   page: Page
   /** What must stay empty: script errors, console errors, policy violations, requests to other origins. */
   complaints: string[]
-  /** Lets the browser's own line about one refused request pass, while `work` runs and the test expects it. */
-  refusing(status: number, work: () => Promise<unknown>): Promise<void>
+  /** Lets the browser's own lines about requests refused with these pass, while `work` runs and the test expects it. */
+  refusing(statuses: number | number[], work: () => Promise<unknown>): Promise<void>
   /** Lets the browser's lines about a server that does not answer pass, while `work` runs. */
   cutOff(work: () => Promise<unknown>): Promise<void>
   /** A picture of the window, or of the whole page. */
@@ -43,13 +43,13 @@ export async function watched(browser: Browser, origins: string[], language: 'zh
   })
   const page = await context.newPage()
   const complaints: string[] = []
-  let expected: number | undefined
+  let expected: number[] = []
   let away = false
   page.on('pageerror', (cause) => complaints.push(`error: ${cause.message}`))
   page.on('console', (line) => {
     if (line.type() !== 'error' && line.type() !== 'warning') return
     const own = /Failed to load resource: the server responded with a status of (\d+)/.exec(line.text())
-    if (own && Number(own[1]) === expected) return
+    if (own && expected.includes(Number(own[1]))) return
     if (away && /net::ERR_(CONNECTION_|EMPTY_)/.test(line.text())) return
     complaints.push(`${line.type()}: ${line.text()} (${page.url()})`)
   })
@@ -66,12 +66,12 @@ export async function watched(browser: Browser, origins: string[], language: 'zh
     context,
     page,
     complaints,
-    async refusing(status, work) {
-      expected = status
+    async refusing(statuses, work) {
+      expected = [statuses].flat()
       try {
         await work()
       } finally {
-        expected = undefined
+        expected = []
       }
     },
     async cutOff(work) {
@@ -84,6 +84,7 @@ export async function watched(browser: Browser, origins: string[], language: 'zh
     },
     async shot(name, whole = false) {
       mkdirSync(shots, { recursive: true })
+      if (whole) await page.evaluate(() => window.scrollTo(0, 0)) // what sticks to the window is drawn where it stands
       const number = String(++count).padStart(2, '0')
       await page.screenshot({ path: `${shots}${language}-${width}-${number}-${name}.png`, animations: 'disabled', fullPage: whole })
     },

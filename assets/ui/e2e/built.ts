@@ -92,7 +92,7 @@ export const report = {
 }
 
 export const plan = {
-  enabled: true, at: '02:00', keep_days: 30, second_folder: '/mnt/backup', cap_bytes: 0, running: false, work: '', next_at: '2026-11-23T18:00:00Z',
+  enabled: true, at: '02:00', keep_days: 30, second_folder: '/srv/backup', cap_bytes: 0, running: false, work: '', next_at: '2026-11-23T18:00:00Z',
   last_at: '2026-11-22T18:00:04Z', last_ok: true, last_error_code: '', last_error_message: '', last_good_at: '2026-11-22T18:00:04Z', last_bytes: 1_572_864,
   thinned: { count: 0, at: null }, over_cap: false,
 }

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { texts } from '../src/i18n/text'
 import { startAppliance, until, type Appliance, type Program } from './appliance'
 import { launch, overflow, watched, type Watched } from './browser'
+import { dialogOf, fillSignIn, firstPassword, go, password } from './story'
 
 // A vendor's first hour against the real binary, in both languages: from the documented first account to
 // the order that stops a customer's program. Whatever the browser complains of fails the test.
 
-const password = 'Kind-Carp-2026'
 const customer = { username: 'xiaoyu', password: 'Koi-Pond-2026', device: 'desk' }
 
 let browser: Browser
@@ -71,20 +71,6 @@ test.each(['zh', 'en'] as const)('the first hour (%s)', async (language) => {
   }
 })
 
-const dialogOf = (page: Page): Locator => page.getByRole('dialog')
-
-/** Opens a page by the menu. */
-async function go({ page, text }: Hour, place: keyof (typeof texts)['zh']['menu']) {
-  await page.getByRole('navigation', { name: text.menu.main }).getByRole('link', { name: text.menu[place], exact: true }).click()
-  await page.getByRole('heading', { level: 1, name: text.menu[place], exact: true }).waitFor()
-}
-
-async function fillSignIn({ page, text }: Pick<Hour, 'page' | 'text'>, word: string) {
-  await page.getByLabel(text.signIn.username).fill('admin')
-  await page.getByLabel(text.signIn.password, { exact: true }).fill(word)
-  await page.getByRole('button', { name: text.signIn.submit, exact: true }).click()
-}
-
 async function signIn(hour: Hour) {
   const { page, text, watch, appliance } = hour
   await page.goto(appliance.consoleUrl)
@@ -96,7 +82,7 @@ async function signIn(hour: Hour) {
     await page.getByRole('alert').waitFor()
   })
   await watch.shot('sign-in-refused')
-  await fillSignIn(hour, 'admin1314159')
+  await fillSignIn(hour, firstPassword)
   await page.getByRole('heading', { name: text.password.forcedTitle }).waitFor()
 }
 
@@ -107,7 +93,7 @@ async function changeFirstPassword(hour: Hour) {
   await page.getByRole('heading', { name: text.password.forcedTitle }).waitFor()
   expect(await page.getByRole('navigation').count()).toBe(0)
 
-  await page.getByLabel(text.password.old, { exact: true }).fill('admin1314159')
+  await page.getByLabel(text.password.old, { exact: true }).fill(firstPassword)
   await page.getByLabel(text.password.next, { exact: true }).fill('kind-carp')
   await expect.poll(() => page.locator('.rules .met').count()).toBe(5)
   await page.getByLabel(text.password.again).fill('kind-carp')

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { texts } from '../src/i18n/text'
 import { launch, overflow, watched, type Watched } from './browser'
 import { answerFor, answers, dataFile, keyring, plan, report, serve, standing, type Answers } from './built'
+import { go as goBy } from './story'
 
 // States of the pages about the data file that are hard to bring about with a real appliance: a failed backup, a
 // full disk, a damaged file, kept receipts, work under way. On a wide screen and on a narrow one, under the policy.
@@ -50,15 +51,10 @@ async function signIn(page: Page) {
   await page.getByRole('heading', { level: 1, name: text.dashboard.title }).waitFor()
 }
 
-/** Opens a page by the menu, wherever that is. */
+/** Opens a page, and waits until nothing loads and no window is open any more. */
 async function go(page: Page, place: 'backups' | 'file' | 'devices') {
-  const burger = page.getByRole('button', { name: text.menu.open })
-  const menu = (await burger.isVisible()) ? page.getByRole('dialog') : page.locator('aside')
-  if (await burger.isVisible()) await burger.click()
-  await menu.getByRole('link', { name: text.menu[place], exact: true }).click()
-  await page.getByRole('heading', { level: 1, name: text.menu[place], exact: true }).waitFor()
+  await goBy({ page, text }, place)
   await expect.poll(() => page.locator('[aria-busy=true]').count()).toBe(0)
-  await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
 }
 
 /** The whole page, not only what is in the window. */
@@ -72,7 +68,7 @@ test.each(widths)('what needs the vendor stands on the overview (%i px)', (width
     width,
     {
       '/api/v1/admin/backup-plan': {
-        data: { ...plan, last_ok: false, last_error_code: 'second_folder_failed', last_error_message: '第二个文件夹写不进去：/mnt/backup' },
+        data: { ...plan, last_ok: false, last_error_code: 'second_folder_failed', last_error_message: '第二个文件夹写不进去：/srv/backup' },
       },
       '/api/v1/admin/file': { data: { ...dataFile, low_space: true } },
     },
@@ -83,7 +79,7 @@ test.each(widths)('what needs the vendor stands on the overview (%i px)', (width
       }
       await watch.shot('states-overview')
       await page.getByRole('button', { name: text.notices.toBackups }).click()
-      await page.getByText('第二个文件夹写不进去：/mnt/backup').waitFor()
+      await page.getByText('第二个文件夹写不进去：/srv/backup').waitFor()
       await whole(watch, 'states-backup-failed')
     },
   ),

@@ -2,62 +2,23 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { call, request } from './call'
 import { download } from './download'
 import { askOpen } from './standing'
+import type { components } from './types'
 import { upload, type Sent } from './upload'
 
 /** One backup. Its name is unique within its folder. */
-export interface Backup {
-  name: string
-  folder: 'main' | 'second'
-  bytes: number
-  changed_at: string
-  summed: boolean
-  compressed: boolean
-}
+export type Backup = components['schemas']['Backup']
 
 /** What can be changed about the plan. */
-export interface BackupPlan {
-  enabled: boolean
-  at: string
-  keep_days: number
-  second_folder: string
-  cap_bytes: number
-}
+export type BackupPlan = components['schemas']['BackupPlanIn']
 
 /** The plan, and how it goes. */
-export interface PlanState extends BackupPlan {
-  running: boolean
-  /** What is being done while it is running. */
-  work: string
-  next_at: string | null
-  last_at: string | null
-  last_ok: boolean
-  last_error_code: string
-  last_error_message: string
-  last_good_at: string | null
-  last_bytes: number
-  /** How many the size cap took away the last time it took any. */
-  thinned: { count: number; at: string | null }
-  over_cap: boolean
-}
+export type PlanState = components['schemas']['BackupPlan']
 
 /** What is in a file that was looked at. */
-export interface BackupReport {
-  rows: Record<string, number>
-  newest_at: string | null
-  release: string
-  schema: number
-  epoch: number
-  seal: string
-  bytes: number
-  sha256: string
-}
+export type BackupReport = components['schemas']['BackupReport']
 
-export interface Pruned {
-  deleted: number
-  kept: number
-  bytes: number
-  over_cap: boolean
-}
+/** A backup that was sent to an empty appliance, looked at there, and waits for the word to take its place. */
+export type Uploaded = components['schemas']['Upload']
 
 /** Looking at all of a large file takes its time. */
 export const longPatience = 15 * 60_000
@@ -100,7 +61,7 @@ export const useSetPlan = () => useChange((plan: BackupPlan) => call<PlanState>(
 
 export const useStartBackup = () => useChange(() => call<unknown>('/backups', { method: 'POST', body: {} }))
 
-export const usePrune = () => useChange(() => call<Pruned>('/backup-plan/prune', { method: 'POST', body: {}, patience: longPatience }))
+export const usePrune = () => useChange(() => call<components['schemas']['Pruned']>('/backup-plan/prune', { method: 'POST', body: {}, patience: longPatience }))
 
 export const useDeleteBackup = () =>
   useChange((backup: Backup) => {
@@ -139,13 +100,6 @@ export const useTakeBackup = () =>
       await download(await request(path, { query, patience: longPatience }), backup.name)
     },
   })
-
-/** A backup that was sent to an empty appliance, looked at there, and waits for the word to take its place. */
-export interface Uploaded {
-  id: string
-  token: string
-  report: BackupReport
-}
 
 export const sendBackup = (file: Blob, sent: Sent, signal: AbortSignal): Promise<Uploaded> =>
   upload<Uploaded>('/api/v1/admin/restore-upload', file, sent, signal)

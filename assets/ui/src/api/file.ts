@@ -1,24 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { longPatience } from './backups'
 import { call } from './call'
+import type { components } from './types'
 
 /** The data file as it lies on the disk. */
-export interface DataFile {
-  path: string
-  bytes: number
-  copy_window_seconds: number
-  copy_window_wanted: number
-  pins: number
-  pinned_bytes: number
-  gaps: number
-  clean_start: boolean
-  last_check: { at: string | null; ok: boolean; faults: number; running: boolean }
-  low_space: boolean
-  epoch: number
-  schema: number
-  release: string
-  compacting: boolean
-}
+export type DataFile = components['schemas']['File']
 
 export function useDataFile(enabled = true) {
   return useQuery({

@@ -1,24 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { call } from './call'
 import type { Job } from './jobs'
+import type { components } from './types'
 
 /** One way to open the data file. */
-export interface Slot {
-  id: number
-  kind: 'machine' | 'password' | 'recovery'
-  account_id: string
-  username: string
-  created_at: string | null
-  last_used_at: string | null
-}
+export type Slot = components['schemas']['Slot']
 
-export interface Keyring {
-  slots: Slot[]
-  recovery_set: boolean
-  data_key: { id: number; created_at: string | null }
-  /** The rotation that is under way, or ''. */
-  job_id: string
-}
+export type Keyring = components['schemas']['Keyring']
 
 export function useKeyring(enabled = true) {
   return useQuery({
@@ -35,7 +23,7 @@ function useChange<In, Out>(change: (given: In) => Promise<Out>) {
 
 /** Makes a recovery code, which counts once it was confirmed. It is in this answer and nowhere else. */
 export const useMakeRecovery = () =>
-  useChange((password: string) => call<{ code: string }>('/keyring/recovery', { method: 'POST', body: { password } }))
+  useChange((password: string) => call<components['schemas']['Code']>('/keyring/recovery', { method: 'POST', body: { password } }))
 
 export const useConfirmRecovery = () =>
   useChange((code: string) => call<unknown>('/keyring/recovery/confirm', { method: 'POST', body: { code } }))

@@ -1,26 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useCan } from '../parts/can'
 import { call, page } from './call'
+import type { components } from './types'
 
 /** A licence that a device could show after a restore, which waits for the vendor to decide. */
-export interface Receipt {
-  id: string
-  app_id: string
-  card_id: string
-  card_key_masked: string
-  card_state: string
-  device_id: string
-  platform: string
-  epoch: number
-  issued_at: string | null
-  lease_ends_at: string | null
-  ends_at: string | null
-  kept_at: string | null
-  code: string
-  state: string
-  decided_at: string | null
-  may_adopt: boolean
-}
+export type Receipt = components['schemas']['Receipt']
 
 /** What the vendor decides. To adopt may need another card in the unknown one's place, or the end of the device that holds the seat. */
 export type Decision = { id: string; decision: 'dismiss' } | { id: string; decision: 'adopt'; card_id: string; replace: boolean }

@@ -1,19 +1,11 @@
 import { cell, type Cell } from '../parts/cell'
+import type { components } from './types'
 import { ask, Fault, type Ask } from './wire'
 
-export type Work = '' | 'check' | 'migrate' | 'restore'
-
 /** How the appliance stands, as it says itself. */
-export interface ApplianceState {
-  state: 'starting' | 'working' | 'sealed' | 'ready'
-  work: Work
-  done: number
-  total: number
-  empty: boolean
-  recovery: boolean
-  error_code: string
-  error_message: string
-}
+export type ApplianceState = components['schemas']['State']
+
+export type Work = ApplianceState['work']
 
 /**
  * What came of work on the file that this tab has seen, or that its recovery code has opened it (`unseal`).

@@ -43,7 +43,6 @@ export const door: typeof chinese = {
     },
   },
   standing: {
-    away: 'Waiting for the server to answer…',
     starting: 'Goldfish is starting',
     works: {
       check: 'The data file is being checked',

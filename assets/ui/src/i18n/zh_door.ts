@@ -41,7 +41,6 @@ export const door = {
     },
   },
   standing: {
-    away: '正在等待服务器回答…',
     starting: '金鱼智盒正在启动',
     works: {
       check: '正在检查数据文件',

@@ -54,7 +54,7 @@ export function BackupList() {
 function rowsOf(backups: Backup[]): Row[] {
   return backups
     .map((backup) => ({ ...backup, id: `${backup.folder}/${backup.name}` }))
-    .sort((a, b) => b.changed_at.localeCompare(a.changed_at) || a.folder.localeCompare(b.folder))
+    .sort((a, b) => (b.changed_at ?? '').localeCompare(a.changed_at ?? '') || a.folder.localeCompare(b.folder))
 }
 
 function Prune() {
@@ -98,7 +98,7 @@ function useColumns(verify: (backup: Backup) => void, restore: (backup: Backup) 
       title: words.time,
       role: 'heading',
       render: (row) => (
-        <time dateTime={row.changed_at} title={format.ago(row.changed_at)}>
+        <time dateTime={row.changed_at ?? undefined} title={format.ago(row.changed_at)}>
           {format.dateTime(row.changed_at)}
         </time>
       ),

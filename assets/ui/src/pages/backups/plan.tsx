@@ -47,7 +47,7 @@ export function Plan({ plan }: { plan: PlanState }) {
         </div>
         <div>
           <dt>{words.cap}</dt>
-          <dd>{plan.cap_bytes > 0 ? format.bytes(plan.cap_bytes) : words.noCap}</dd>
+          <dd>{plan.cap_bytes ? format.bytes(plan.cap_bytes) : words.noCap}</dd>
         </div>
       </dl>
       {plan.thinned.count > 0 && plan.thinned.at && (

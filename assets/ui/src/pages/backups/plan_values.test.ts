@@ -8,7 +8,7 @@ describe('the plan of backups in its form', () => {
   it.each<Partial<BackupPlan>>([
     {},
     { enabled: false, at: '00:00', keep_days: 1 },
-    { at: '23:59', second_folder: '/mnt/backup', cap_bytes: 5 * 1024 ** 3 },
+    { at: '23:59', second_folder: '/srv/backup', cap_bytes: 5 * 1024 ** 3 },
     { at: '09:05', second_folder: 'D:\\backup', cap_bytes: 1.5 * 1024 ** 3 },
   ])('comes back as it was: %j', (change) => {
     const given = { ...plan, ...change }
@@ -23,7 +23,7 @@ describe('the plan of backups in its form', () => {
   })
 
   it('drops blanks around the folder, and takes an emptied one for none', () => {
-    expect(planOf({ ...fieldsOf(plan), second_folder: ' /mnt/b ' }).second_folder).toBe('/mnt/b')
+    expect(planOf({ ...fieldsOf(plan), second_folder: ' /srv/b ' }).second_folder).toBe('/srv/b')
     expect(planOf({ ...fieldsOf(plan), second_folder: undefined }).second_folder).toBe('')
   })
 })

@@ -16,7 +16,7 @@ export const leastGb = 0.01
 export const mostGb = 1_000_000
 
 export function fieldsOf(plan: BackupPlan): PlanFields {
-  const { enabled, at, keep_days, second_folder, cap_bytes } = plan
+  const { enabled, at, keep_days, second_folder = '', cap_bytes = 0 } = plan
   // Three places are enough to give the same bytes back for every cap that this form has made.
   const time = dayjs(`2000-01-01T${at}`)
   return { enabled, at: time, keep_days, second_folder, cap_gb: cap_bytes > 0 ? Math.round((cap_bytes / gigabyte) * 1000) / 1000 : null }

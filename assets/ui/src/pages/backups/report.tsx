@@ -8,7 +8,7 @@ import { Copyable } from '../../parts/copy'
 const told = ['apps', 'batches', 'cards', 'licences', 'bindings', 'accounts', 'announcements', 'receipts', 'events'] as const
 
 /** What is in a backup that was looked at. `made`: when it was made, where that is known. */
-export function Report({ report, made, brief }: { report: BackupReport; made?: string | undefined; brief?: boolean }) {
+export function Report({ report, made, brief }: { report: BackupReport; made?: string | null; brief?: boolean }) {
   const text = useText()
   const words = text.report
   const format = useFormat()

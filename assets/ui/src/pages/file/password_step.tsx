@@ -25,8 +25,8 @@ export function PasswordStep({ hint, submitText, submit, danger }: PasswordStepP
     try {
       await submit(password)
     } catch (refusal) {
+      form.setFieldValue('password', '') // it is typed anew; to set it takes a field's faults away
       setCause(showFaults(form, ['password'], refusal))
-      form.setFieldValue('password', '')
     } finally {
       setBusy(false)
     }

@@ -1,5 +1,6 @@
 import { Alert, Button, Modal, Progress } from 'antd'
-import { useState } from 'react'
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
 import { useRotateKeys, type Keyring } from '../../api/keyring'
 import { useJob, type Job } from '../../api/jobs'
 import { useFormat } from '../../i18n/format'
@@ -63,7 +64,14 @@ export function Rotate({ keyring }: { keyring: Keyring }) {
 }
 
 function Progressing({ id }: { id: string }) {
-  return <Loaded query={useJob(id, useLineIsUp())}>{(job) => <Outcome job={job} />}</Loaded>
+  const queries = useQueryClient()
+  const query = useJob(id, useLineIsUp())
+  const over = query.data !== undefined && query.data.state !== 'running'
+  useEffect(() => {
+    if (!over) return
+    for (const noun of ['keyring', 'file']) void queries.invalidateQueries({ queryKey: [noun] })
+  }, [over, queries])
+  return <Loaded query={query}>{(job) => <Outcome job={job} />}</Loaded>
 }
 
 function Outcome({ job }: { job: Job }) {

@@ -51,7 +51,7 @@ function AdoptForm({ receipt, close }: { receipt: Receipt; close: () => void }) 
     <Form form={form} layout="vertical" onFinish={submit} disabled={decide.isPending}>
       <p className="soft form-fault">{words.adoptHint}</p>
       <FormFault cause={cause} />
-      {receipt.code === 'receipt_card' && <Stand appId={receipt.app_id} />}
+      {receipt.card_id === '' && <Stand appId={receipt.app_id} />}
       {full && (
         <Form.Item name="replace" valuePropName="checked" extra={words.replaceHint}>
           <Checkbox>{words.replace}</Checkbox>

@@ -1,4 +1,4 @@
-import { App as Feedback, Button } from 'antd'
+import { App as Feedback, Button, Tooltip } from 'antd'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { useDecideReceipt, useReceipts, type Receipt } from '../../api/receipts'
@@ -11,6 +11,7 @@ import { Listing, type Column } from '../../parts/listing'
 import { Page } from '../../parts/page'
 import { Pager } from '../../parts/pager'
 import { Loaded, Nothing, useSentence } from '../../parts/state'
+import { CardState } from '../../parts/tags'
 import { Adopt } from './adopt'
 
 /** The licences that devices showed after a restore and that the vendor decides on. */
@@ -66,13 +67,17 @@ function useColumns(adopt: (receipt: Receipt) => void): Column<Receipt>[] {
       title: words.key,
       render: (receipt) =>
         receipt.card_key_masked ? (
-          <Link className="mono" to={`/keys?card=${receipt.card_id}`}>
-            {receipt.card_key_masked}
-          </Link>
+          <span className="row keep-together">
+            <Link className="mono nowrap" to={`/keys?card=${receipt.card_id}`}>
+              {receipt.card_key_masked}
+            </Link>
+            <CardState state={receipt.card_state} />
+          </span>
         ) : (
           <span className="faint">{words.unknownKey}</span>
         ),
     },
+    { key: 'platform', title: text.devices.platform, clip: true, render: (receipt) => receipt.platform },
     { key: 'issued', title: words.issued, render: (receipt) => format.dateTime(receipt.issued_at) },
     { key: 'ends', title: words.ends, render: (receipt) => (receipt.ends_at ? format.dateTime(receipt.ends_at) : text.keys.never) },
     {
@@ -106,11 +111,15 @@ function Decide({ receipt, adopt }: { receipt: Receipt; adopt: () => void }) {
         }
       },
     })
+  // Another card key may stand in for one that the file does not know, but not for one that was disabled.
+  const may = receipt.may_adopt || receipt.card_id === ''
   return (
     <span className="row end keep-together">
-      <Button size="small" disabled={!receipt.may_adopt} onClick={adopt}>
-        {words.adopt}
-      </Button>
+      <Tooltip title={may ? '' : words.cannot}>
+        <Button size="small" disabled={!may} onClick={adopt}>
+          {words.adopt}
+        </Button>
+      </Tooltip>
       <Button size="small" danger onClick={ask}>
         {words.dismiss}
       </Button>

@@ -1,1 +1,0 @@
-import{t as e}from"./part-16cbdb3a.js";var t=e();function n({mood:e}){return(0,t.jsx)(`span`,{className:`dot ${e}`,"aria-hidden":`true`})}export{n as t};

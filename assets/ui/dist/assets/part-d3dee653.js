@@ -1,1 +1,0 @@
-import{i as e,t}from"./part-d045f219.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};

@@ -1,0 +1,1 @@
+import{a as e,n as t}from"./part-16cbdb3a.js";var n=e(t()),r=()=>n.useReducer(e=>e+1,0);export{r as t};
