@@ -121,7 +121,7 @@ func StateFolder(dir string, log *slog.Logger) string {
 		}
 	}
 	if err != nil {
-		log.Warn("the state folder cannot be written: an old copy of the data file that is put back will not be noticed, and each start checks the whole file", "folder", dir, "err", err)
+		log.Warn("the state folder cannot be written: an old copy of the data file that is put back will not be noticed, and each start checks the whole file; name another with --state", "folder", dir, "err", err)
 		return ""
 	}
 	return dir
