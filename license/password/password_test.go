@@ -210,3 +210,16 @@ func TestNewPoolRefuses(t *testing.T) {
 		t.Error("a negative queue was taken")
 	}
 }
+
+func TestBytesAreWhatIsHashed(t *testing.T) {
+	for plain, want := range map[string]string{"Goldfish-1": "Goldfish-1", "e\u0301": "\u00e9", "": "", strings.Repeat("x", 72): strings.Repeat("x", 72)} {
+		if got, err := password.Bytes(plain); err != nil || string(got) != want {
+			t.Errorf("%q became %q, %v", plain, got, err)
+		}
+	}
+	for _, plain := range []string{strings.Repeat("x", 73), strings.Repeat("\u00e9", 37), strings.Repeat("x", 1<<20)} {
+		if got := rules(t, func() error { _, err := password.Bytes(plain); return err }()); !slices.Equal(got, []string{"password_too_long"}) {
+			t.Errorf("%d bytes: %v", len(plain), got)
+		}
+	}
+}
