@@ -34,6 +34,8 @@ type BackupReportOut struct {
 	Schema      int            `json:"schema"`
 	Epoch       int            `json:"epoch"`
 	Seal        string         `json:"seal" enum:"this_machine,other_machine," doc:"Whether this machine's key opens it; another machine's starts sealed"`
+	Password    bool           `json:"password" doc:"An owner's password opens it on any machine"`
+	Recovery    bool           `json:"recovery" doc:"A recovery code does"`
 	SealedRows  int            `json:"sealed_rows" doc:"Rows that could not be judged without a key"`
 	ApplianceID string         `json:"appliance_id"`
 }
@@ -201,7 +203,7 @@ func (c *Console) verifyBackup(call *web.Call, in *BackupRef) (out BackupReportO
 func reportOut(name string, r *backup.Report) BackupReportOut {
 	return BackupReportOut{
 		Name: name, Bytes: r.Bytes, SHA256: r.SHA256, Rows: r.Rows, NewestAt: web.At(r.Newest), Release: r.Release, Schema: r.Schema,
-		Epoch: int(r.Epoch), Seal: r.Seal, SealedRows: r.Sealed, ApplianceID: r.Appliance,
+		Epoch: int(r.Epoch), Seal: r.Seal, Password: r.Password, Recovery: r.Recovery, SealedRows: r.Sealed, ApplianceID: r.Appliance,
 	}
 }
 

@@ -62,7 +62,7 @@ func TestABackupIsUploadedToAnEmptyAppliance(t *testing.T) {
 	d := emptyDesk(t)
 	a := d.upload(good)
 	rows, _ := a.data("report.rows").(map[string]any)
-	if a.status != 201 || rows["cards"] != 10.0 || a.text("report.seal") != "this_machine" || len(a.text("id")) != 32 || len(a.text("token")) != 32 || a.number("report.bytes") != len(good) {
+	if a.status != 201 || rows["cards"] != 10.0 || a.text("report.seal") != "this_machine" || a.data("report.password") != true || len(a.text("id")) != 32 || len(a.text("token")) != 32 || a.number("report.bytes") != len(good) {
 		t.Fatalf("%d %s", a.status, a.raw)
 	}
 	if len(d.left()) != 1 {
@@ -96,6 +96,15 @@ func TestUploadsThatAreRefused(t *testing.T) {
 	flipped[len(good)/2] ^= 1
 	d := emptyDesk(t)
 	before := d.state()
+	elsewhere := license.Options{Clock: d.Clock.Now, Rand: rand.Reader, MachineKey: bytes.Repeat([]byte{7}, 32), BcryptCost: 4, Release: "test"}
+	unopened, err := license.Open(filepath.Join(t.TempDir(), "goldfish.db"), elsewhere) // its key is its only one
+	d.Must(err)
+	path := filepath.Join(t.TempDir(), "unopened.db.zst")
+	_, err = backup.Make(unopened, elsewhere, path)
+	d.Must(err)
+	d.Must(unopened.Close())
+	lost, err := os.ReadFile(path)
+	d.Must(err)
 	for name, c := range map[string]struct {
 		body    string
 		headers []string
@@ -106,6 +115,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 		"nothing":              {"", nil, 503, "file_truncated"},
 		"a flipped bit":        {string(flipped), nil, 503, "backup_unreadable"},
 		"cut off":              {good[:len(good)/2], nil, 503, "backup_unreadable"},
+		"what nobody opens":    {string(lost), nil, 503, "backup_sealed"},
 		"as JSON":              {good, []string{"Content-Type", "application/json"}, 415, "upload_type"},
 		"as a form":            {good, []string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "upload_type"},
 		"compressed once more": {good, []string{"Content-Encoding", "gzip"}, 415, "content_encoding"},

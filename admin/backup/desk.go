@@ -142,11 +142,15 @@ func (k *Keeper) Verify(who license.Actor, at Place, name string) (*Report, erro
 	return Verify(e.Path, k.o)
 }
 
-// Judge checks a file that came from elsewhere. Faults: those of Verify.
+// Judge checks a file that came from elsewhere and is to be restored. Faults: those of Verify, and backup_sealed for
+// one that nobody could open afterwards.
 func (k *Keeper) Judge(ctx context.Context, path string) (*Report, error) {
 	r, err := Examine(ctx, path, k.o, nil)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case r.Good() && r.Seal == SealOther && !r.Password && !r.Recovery:
+		return nil, fault.New(fault.Unavailable, "backup_sealed").With("path", path)
 	}
 	return r, r.fault(path)
 }
