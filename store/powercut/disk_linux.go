@@ -33,6 +33,7 @@ type Folder struct {
 	files          int
 	fault          Fault
 	changes, syncs int
+	faultAt        int // how much was recorded when the fault came
 	awaited        int
 	reached        chan struct{}
 }
@@ -106,6 +107,13 @@ func (f *Folder) Counts() (changes, syncs int) {
 	return f.changes, f.syncs
 }
 
+// FaultAt gives the place in the record at which the fault came.
+func (f *Folder) FaultAt() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.faultAt
+}
+
 // Reached is closed when the program has asked for n changes. One number at a time can be waited for.
 func (f *Folder) Reached(n int) <-chan struct{} {
 	f.mu.Lock()
@@ -131,6 +139,7 @@ func (f *Folder) change() syscall.Errno {
 		close(f.reached)
 	}
 	if f.changes == f.fault.Change {
+		f.faultAt = len(f.ops)
 		return f.fault.Err
 	}
 	return 0
@@ -140,6 +149,7 @@ func (f *Folder) sync(op Op, failed Kind) syscall.Errno {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.syncs++; f.syncs == f.fault.Sync {
+		f.faultAt = len(f.ops)
 		if failed != 0 {
 			op.Kind = failed
 			f.ops = append(f.ops, op)

@@ -79,6 +79,16 @@ func (p *player) wait() string {
 	return p.out.Text()
 }
 
+// memory is a folder in memory where there is one: what is laid there need not outlive anything.
+func memory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "powercut-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // lay lays what the disk holds after a loss into an empty folder.
 func lay(t *testing.T, disk *powercut.Platter, dir string, l powercut.Loss) {
 	t.Helper()
@@ -132,7 +142,7 @@ func TestPowerCut(t *testing.T) {
 		cuts, each, steps = 600, 5, 300
 	}
 	ops := killed(t, powercut.Mount(t), steps).Record()
-	dir := t.TempDir()
+	dir := memory(t)
 	whole, _ := play(ops, len(ops))
 	lay(t, whole, dir, powercut.Loss{Keep: 1})
 	order, err := orderOf(filepath.Join(dir, fileName))
@@ -171,7 +181,7 @@ func TestEveryFailingCall(t *testing.T) {
 		steps, seeds = 2*len(bag), 3
 	}
 	d, p := powercut.Mount(t), newPlayer(t)
-	dir := t.TempDir()
+	dir := memory(t)
 	changes, syncs := 0, 0
 	for seed := uint64(100); seed < 100+uint64(seeds); seed++ {
 		errs := []syscall.Errno{syscall.EIO, syscall.ENOSPC}
@@ -203,8 +213,12 @@ func sweep(t *testing.T, d *powercut.Disk, p *player, dir string, seed uint64, s
 		}
 		ops := f.Record()
 		rng := rand.New(rand.NewPCG(seed, uint64(n)))
-		for i, cut := range []int{len(ops), len(ops), rng.IntN(len(ops))} {
-			l := powercut.Loss{Seed: uint64(n), Keep: []float64{0, 0.5, rng.Float64()}[i], Tear: true}
+		for i := range 6 { // at the end, and soon after the fault, when its consequences come
+			l := powercut.Loss{Seed: uint64(n), Keep: []float64{0, 0.2, 0.4, 0.6, 0.8, 0.9}[i], Tear: i%2 == 0}
+			cut := len(ops)
+			if i > 0 {
+				cut = min(len(ops), f.FaultAt()+1+rng.IntN(10*i))
+			}
 			disk, promised := play(ops, cut)
 			lay(t, disk, dir, l)
 			if err := promised.audit(dir, nil); err != nil {

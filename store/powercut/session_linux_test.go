@@ -77,6 +77,7 @@ type session struct {
 	notes *os.File
 	op    int
 	kept  int
+	dense bool // nothing is kept for copies, so that pages are used anew at once
 }
 
 // childSession plays one script after another: each line names folder, seed, steps and first operation.
@@ -90,7 +91,7 @@ func childSession() {
 			fmt.Println(err)
 			return
 		}
-		s.rng = rand.New(rand.NewPCG(seed, uint64(s.op)))
+		s.rng, s.dense = rand.New(rand.NewPCG(seed, uint64(s.op))), seed%2 == 0
 		if err := s.play(steps); err != nil {
 			fmt.Println(strings.ReplaceAll(err.Error(), "\n", "; "))
 		} else {
@@ -124,8 +125,12 @@ func (s *session) play(steps int) (err error) {
 
 // open opens the file; one call of the disk's may fail, so a second try must succeed.
 func (s *session) open() (err error) {
+	o := options()
+	if s.dense {
+		o.Window = -1
+	}
 	for range 2 {
-		if s.db, err = store.Open(filepath.Join(s.dir, fileName), options()); err == nil {
+		if s.db, err = store.Open(filepath.Join(s.dir, fileName), o); err == nil {
 			s.db.SetSealer(ring())
 			s.note("open")
 			return nil
