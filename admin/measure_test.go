@@ -1,11 +1,14 @@
 package admin
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"goldfish/license"
+	"goldfish/license/fault"
 	"goldfish/license/licensetest"
+	"goldfish/license/web"
 )
 
 func TestMetricsAreOpenOnThisMachineAlone(t *testing.T) {
@@ -48,5 +51,19 @@ func TestMetricsAreOpenOnThisMachineAlone(t *testing.T) {
 		if strings.Contains(string(a.raw), secret) {
 			t.Errorf("%s is shown", secret)
 		}
+	}
+}
+
+// As long as the appliance does not serve, Prometheus is told so instead of getting a page.
+func TestNoPageInThePlaceOfMetrics(t *testing.T) {
+	pages, err := Pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := func() error { return fault.New(fault.Unavailable, "sealed") }
+	w := httptest.NewRecorder()
+	web.New(web.Options{Closed: closed, Fallback: pages}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 503 || !strings.Contains(w.Body.String(), `"sealed"`) {
+		t.Errorf("%d %.200s", w.Code, w.Body)
 	}
 }
