@@ -115,7 +115,7 @@ func fetch(path, copied string, o license.Options) (*Report, error) {
 
 // tidy takes away a scratch file, and what bringing it up to date has left beside it.
 func tidy(tmp string) {
-	left, _ := filepath.Glob(tmp + "*")
+	left, _ := filepath.Glob(escaped(tmp) + "*")
 	for _, path := range left {
 		_ = os.Remove(path)
 	}

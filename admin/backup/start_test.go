@@ -410,6 +410,21 @@ func TestAStateFolderThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+func TestAFolderWithAnOddNameIsLeftTidy(t *testing.T) {
+	w, _, backup := made(t)
+	dir := filepath.Join(t.TempDir(), "a[b]*")
+	l := newLife(t, filepath.Join(dir, "goldfish.db"), options(w))
+	_, err := Restore(backup, l.path, l.o)
+	w.Must(err)
+	old := filepath.Join(dir, "goldfish-check-1")
+	w.Must(os.Mkdir(old, 0o700))
+	w.Must(os.Chtimes(old, time.Now().Add(-2*time.Hour), time.Now().Add(-2*time.Hour)))
+	write1(t, l.path, read(t, l.path))
+	a, _ := l.open(1)
+	l.close(a)
+	only(t, dir, "goldfish.db")
+}
+
 func TestATraceIsOfOneFile(t *testing.T) {
 	dir := t.TempDir()
 	path := write1(t, filepath.Join(t.TempDir(), "f"), []byte("x"))
