@@ -118,10 +118,27 @@ func ask(ctx context.Context, q question, log *slog.Logger, tell func(done, tota
 	return r, err
 }
 
+// scratchPrefix begins the name of a folder for copies; the number of the process follows whose it is.
+const scratchPrefix = "goldfish-check-"
+
+// abandoned says whether nobody works in such a folder any more: who made it is gone, or has hung for an hour.
+func abandoned(dir string) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), scratchPrefix), "-")
+	pid, err := strconv.Atoi(number)
+	if err != nil || time.Since(info.ModTime()) > time.Hour {
+		return true
+	}
+	return pid == os.Getpid() || !runs(pid) // in a container every start may have the same number
+}
+
 // scratchFolder makes a folder for copies: where the question says, otherwise in the folder for temporary files, or
 // beside the file itself if a copy would not fit there.
 func scratchFolder(q question, size int64) (string, error) {
-	const pattern = "goldfish-check-*"
+	pattern := fmt.Sprintf("%s%d-*", scratchPrefix, os.Getpid())
 	if q.Scratch != "" {
 		return os.MkdirTemp(q.Scratch, pattern)
 	}

@@ -3,6 +3,7 @@
 package backup
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -14,6 +15,12 @@ import (
 func together(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+}
+
+// runs says whether there is a process of that number.
+func runs(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
 const (

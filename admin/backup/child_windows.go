@@ -13,3 +13,13 @@ func boundMemory(string) {}
 
 // weight is how much of a file there is to read.
 func weight(info os.FileInfo) int64 { return info.Size() }
+
+// runs says whether there is a process of that number.
+func runs(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	_ = p.Release()
+	return true
+}

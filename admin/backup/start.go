@@ -83,9 +83,9 @@ func (c *Checks) BeforeOpen(ctx context.Context, tell func(done, total int64)) e
 
 // sweep takes away what a check has left whose process was killed.
 func (c *Checks) sweep() {
-	left, _ := filepath.Glob(filepath.Join(escaped(filepath.Dir(c.path)), "goldfish-check-*"))
+	left, _ := filepath.Glob(filepath.Join(escaped(filepath.Dir(c.path)), scratchPrefix+"*"))
 	for _, dir := range left {
-		if info, err := os.Lstat(dir); err == nil && info.IsDir() && time.Since(info.ModTime()) > time.Hour {
+		if abandoned(dir) {
 			_ = os.RemoveAll(dir)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -416,13 +417,17 @@ func TestAFolderWithAnOddNameIsLeftTidy(t *testing.T) {
 	l := newLife(t, filepath.Join(dir, "goldfish.db"), options(w))
 	_, err := Restore(backup, l.path, l.o)
 	w.Must(err)
-	old := filepath.Join(dir, "goldfish-check-1")
-	w.Must(os.Mkdir(old, 0o700))
-	w.Must(os.Chtimes(old, time.Now().Add(-2*time.Hour), time.Now().Add(-2*time.Hour)))
+	gone := exec.CommandContext(t.Context(), os.Args[0], "-test.list", "^$")
+	w.Must(gone.Run())
+	other := fmt.Sprintf("goldfish-check-%d-mine", os.Getppid())
+	for _, name := range []string{fmt.Sprintf("goldfish-check-%d-x", gone.Process.Pid), fmt.Sprintf("goldfish-check-%d-y", os.Getpid()), "goldfish-check-1-old", other} {
+		w.Must(os.Mkdir(filepath.Join(dir, name), 0o700))
+	}
+	w.Must(os.Chtimes(filepath.Join(dir, "goldfish-check-1-old"), time.Now().Add(-2*time.Hour), time.Now().Add(-2*time.Hour)))
 	write1(t, l.path, read(t, l.path))
 	a, _ := l.open(1)
 	l.close(a)
-	only(t, dir, "goldfish.db")
+	only(t, dir, other, "goldfish.db") // somebody else may be at work there
 }
 
 func TestATraceIsOfOneFile(t *testing.T) {
