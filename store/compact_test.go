@@ -63,7 +63,7 @@ func TestCompactWhileInUse(t *testing.T) {
 			})
 		})
 		dir := t.TempDir()
-		for n := range 10 {
+		for n := range 6 {
 			commits := db.Stats().Commits.Load()
 			until(t, func() bool { return db.Stats().Commits.Load() > commits+5 })
 			if err := db.Compact(); err != nil {
@@ -143,13 +143,13 @@ func watchUp(t *testing.T, db *storetest.File, id store.ID, done *atomic.Bool) {
 
 // A plain copy that is under way when the file is compacted reads the old one to its end, and is good.
 func TestCompactUnderACopy(t *testing.T) {
-	for at := range 8 {
+	for at := range 4 {
 		db := open(t)
 		fillThings(t, db, 300)
 		change, step := churn(t, db, 300), 0
 		path := filepath.Join(t.TempDir(), "copy.db")
 		copySlowly(t, db.Path(), path, func() {
-			if step++; step == 1+at*6 {
+			if step++; step == 1+at*12 {
 				if err := db.Compact(); err != nil {
 					t.Error(err)
 				}
@@ -157,7 +157,7 @@ func TestCompactUnderACopy(t *testing.T) {
 			change()
 		})
 		if err := copied(path, db); err != nil {
-			t.Errorf("compacted after piece %d: %v", at*6, err)
+			t.Errorf("compacted after piece %d: %v", at*12, err)
 		}
 	}
 }
@@ -221,7 +221,7 @@ func TestCompactKeepsTheLock(t *testing.T) {
 		}
 		cmds = append(cmds, cmd)
 	}
-	for range 60 {
+	for range 40 {
 		if err := db.Compact(); err != nil {
 			t.Fatal(err)
 		}

@@ -52,18 +52,18 @@ func copyRing() *keyring.Ring {
 // copySource is a file that is being written to while it is copied.
 type copySource struct {
 	*storetest.File
-	rows int
+	rows    int
+	padding string
 }
 
-// copyRowBytes is the length of a row, so that a file of 95 MB is quickly checked.
-const copyRowBytes = 2500
-
+// newCopySource makes a file that is about as long as wanted, of rows of 12 kB.
 func newCopySource(t testing.TB, bytes int, set func(*store.Options)) *copySource {
 	t.Helper()
-	s := &copySource{File: open(t, storetest.WithRing(copyRing()), storetest.With(set)), rows: bytes / copyRowBytes / 5 * 4}
-	for at := 0; at < s.rows; at += 500 {
+	s := &copySource{File: open(t, storetest.WithRing(copyRing()), storetest.With(set)), rows: bytes / 12_000}
+	s.padding = strings.Repeat("x", 11_000)
+	for at := 0; at < s.rows; at += 200 {
 		err := s.Update(func(tx *store.Tx) error {
-			for id := at + 1; id <= min(at+500, s.rows); id++ {
+			for id := at + 1; id <= min(at+200, s.rows); id++ {
 				if err := s.row(tx, store.ID(id), 0); err != nil {
 					return err
 				}
@@ -74,14 +74,17 @@ func newCopySource(t testing.TB, bytes int, set func(*store.Options)) *copySourc
 			t.Fatal(err)
 		}
 	}
+	if err := s.Compact(); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
 func (s *copySource) row(tx *store.Tx, id store.ID, version uint64) error {
 	_, err := events.Append(tx, &event{Op: int(id)})
 	return errors.Join(err,
-		things.Put(tx, &thing{ID: id, Code: fmt.Sprintf("%d-%d", id, version), Group: byte(version), State: "a", Version: version, Tags: []string{strings.Repeat("x", copyRowBytes/2)}}),
-		secrets.Put(tx, &secret{ID: id, Code: fmt.Sprintf("%d-%d", id, version)}))
+		things.Put(tx, &thing{ID: id, Code: fmt.Sprintf("%d-%d", id, version), Group: byte(version), State: "a", Version: version}),
+		secrets.Put(tx, &secret{ID: id, Code: fmt.Sprintf("%d-%d-%s", id, version, s.padding)}))
 }
 
 // write changes rows at the rate until done is closed.
@@ -229,6 +232,7 @@ func TestCopies(t *testing.T) {
 	long := os.Getenv("GOLDFISH_LONG") != ""
 	for _, bytes := range []int{smallCopy, largeCopy} {
 		s := newCopySource(t, bytes, func(*store.Options) {})
+		t.Logf("%d MB wanted, %d MB", bytes>>20, s.Size()>>20)
 		for _, rate := range []string{"5/s", "100/s", "flat out"} {
 			for _, tool := range toolNames {
 				n := 1

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -196,8 +195,12 @@ func TestPinsOfAQuietFile(t *testing.T) {
 // until waits for a condition that others bring about.
 func until(t *testing.T, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !condition(); runtime.Gosched() {
-		if time.Now().After(deadline) {
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.After(time.Minute); !condition(); {
+		select {
+		case <-look.C:
+		case <-deadline:
 			t.Fatal("waited in vain")
 		}
 	}

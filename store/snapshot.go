@@ -64,8 +64,9 @@ func (b *body) copied(path, kind string, txid uint64) (string, error) {
 	return tmp, nil
 }
 
-// oneState has both meta pages of a finished copy name its last state, and syncs the file. The state before
-// that is a part of the copy only, which nobody must take for the file if the last one is damaged.
+// oneState has both meta pages of a finished copy name its last state, takes away room that it does not use, and
+// syncs the file. The state before that is a part of the copy only, which nobody must take for the file if the
+// last one is damaged.
 func oneState(path string, txid uint64) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -87,7 +88,7 @@ func oneState(path string, txid uint64) error {
 			return err
 		}
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(f.Truncate(m.bytes()), f.Sync(), f.Close())
 }
 
 // write puts the meta page into its place: page 0 or 1, as the transaction's number is even or odd.
