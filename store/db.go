@@ -6,6 +6,12 @@
 // the file carries a checksum or a seal (frame.go). What changed and that it changed are one transaction:
 // the log is a table like any other, and its followers are woken after the commit (log.go).
 //
+// The file may be copied by any tool while it is written to, if the tool reads it from front to back within the
+// window: past states are kept for as long (pins.go). Which pages are free is written down only when the file is
+// closed; of one that was not, every page is looked at before it is opened (inspect.go, structure.go). Where the
+// newest state is damaged, the one before it can be had (salvage.go). Compact exchanges the file for a fresh copy
+// under those who use it (compact.go, body.go).
+//
 // The package knows nothing of what the rows mean. Slices handed out are copies and outlive the transaction.
 package store
 
