@@ -242,8 +242,14 @@ func TestSealedFileTellsNothing(t *testing.T) {
 		return (after.TotalAlloc - before.TotalAlloc) / (uint64(o.Argon.Memory) << 10)
 	}
 	for _, who := range [][2]string{
-		{"admin", goodPassword + "x"}, {"ADMIN ", "x"}, {"nobody", goodPassword}, {"alice", goodPassword}, {"@", goodPassword},
-		{strings.Repeat("x", 255), goodPassword}, {"", goodPassword}, {"admin", ""},
+		{"admin", goodPassword + "x"},
+		{"ADMIN ", "x"},
+		{"nobody", goodPassword},
+		{"alice", goodPassword},
+		{"@", goodPassword},
+		{strings.Repeat("x", 255), goodPassword},
+		{"", goodPassword},
+		{"admin", ""},
 	} {
 		if n := runs(who[0], who[1]); n != 1 {
 			t.Errorf("%.10q costs %d Argon2id", who[0], n)
