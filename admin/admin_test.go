@@ -29,6 +29,9 @@ import (
 	"goldfish/license/web"
 )
 
+// builtIn is a folder that goes when all tests have run.
+var builtIn string
+
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(builtIn)

@@ -34,9 +34,6 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// builtIn is the folder that goes when all tests have run.
-var builtIn string
-
 // machine is where the real program runs: a folder for the data and one for the key.
 type machine struct {
 	alive
