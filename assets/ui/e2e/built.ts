@@ -87,7 +87,7 @@ const backup = (day: number, folder = 'main') => ({
 
 export const report = {
   name: '', folder: 'main', bytes: 1_572_864, sha256: 'ab01'.repeat(16), newest_at: '2026-11-22T17:59:12Z', release: '1.4.0', schema: 2, epoch: 3,
-  seal: 'this_machine', sealed_rows: 0, appliance_id: '',
+  seal: 'this_machine', password: true, recovery: true, sealed_rows: 0, appliance_id: '',
   rows: { apps: 2, batches: 5, cards: 12_500, licences: 830, bindings: 912, accounts: 640, announcements: 3, receipts: 0, events: 48_211, marks: 7 },
 }
 

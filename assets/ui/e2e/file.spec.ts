@@ -190,10 +190,11 @@ async function setUpRecovery(story: Story): Promise<string> {
   await watch.shot('no-recovery')
   await page.getByRole('button', { name: text.notices.toRecovery }).click()
   await page.getByRole('heading', { level: 1, name: text.file.title }).waitFor()
+  const dialog = dialogOf(page)
+  await dialog.getByRole('button', { name: text.common.close }).click()
   await page.getByText(text.file.copyGood('60 秒')).waitFor()
   await watch.shot('file', true)
   await page.getByRole('button', { name: words.makeRecovery }).click()
-  const dialog = dialogOf(page)
   await dialog.getByLabel(words.password).fill('Wrong-Word-2026')
   await watch.refusing(400, async () => {
     await dialog.getByRole('button', { name: words.showCode }).click()

@@ -213,7 +213,7 @@ test.each(widths)('the ways in while the appliance does not serve (%i px)', asyn
   })
 })
 
-test('the console waits out work on the file, and goes on by itself', () => {
+test('the console waits out work on the file, goes on by itself, and says what failed', () => {
   let state = standing('ready')
   return withAnswers(1280, { '/api/v1/admin/state': (route: Route) => void route.fulfill({ json: state }) }, async (watch, page) => {
     await signIn(page)
@@ -225,8 +225,10 @@ test('the console waits out work on the file, and goes on by itself', () => {
       await page.getByText(text.standing.works.check).waitFor()
     })
     await page.unroute('**/api/v1/admin/dashboard')
-    state = standing('ready')
+    state = standing('ready', { error_code: 'backup_damaged', error_message: '备份已损坏，数据文件保持原样' })
+    await page.getByText('备份已损坏，数据文件保持原样').waitFor()
     await page.getByRole('heading', { level: 1, name: text.dashboard.title }).waitFor()
     await page.getByText(text.fault.title).waitFor({ state: 'hidden' })
+    await watch.shot('states-failed-work')
   })
 })

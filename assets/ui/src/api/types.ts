@@ -1436,6 +1436,10 @@ export interface components {
              * @example 2026-11-23T14:00:00Z
              */
             newest_at: string | null;
+            /** @description An owner's password opens it on any machine */
+            password: boolean;
+            /** @description A recovery code does */
+            recovery: boolean;
             /** @description The version that wrote it */
             release: string;
             /** @description By table */

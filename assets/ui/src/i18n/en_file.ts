@@ -40,7 +40,8 @@ export const dataFile: typeof chinese = {
     overHint: 'Older ones were thinned to one a week and it is still too much. Raise the cap, keep fewer days, or make room.',
     plan: 'Automatic backups',
     schedule: 'Plan',
-    planOn: (at) => `Every day at ${at}, server time`,
+    planOn: (at) => `Every day at ${at}`,
+    serverTime: 'By the server’s clock',
     planOff: 'Off',
     planOffHint: 'While they are off, there are new backups only when you make one.',
     change: 'Change plan',
@@ -110,7 +111,7 @@ export const dataFile: typeof chinese = {
     epoch: 'Generation',
     epochHint: 'One more with each restore or new machine; it tells old data from new',
     seal: 'Seal',
-    seals: { this_machine: 'Opens on this machine by itself', other_machine: 'From another machine; needs the password of its owner' },
+    seals: { this_machine: 'Opens on this machine by itself', other_machine: 'From another machine; needs the password of its owner', by_code: 'From another machine; only the recovery code opens it' },
     sha256: 'SHA-256',
     rows: 'It holds',
     tables: {

@@ -36,7 +36,8 @@ export const dataFile = {
     overHint: '旧备份已按周精简，仍然超出。请提高上限、减少保留天数，或清理文件夹。',
     plan: '自动备份',
     schedule: '计划',
-    planOn: (at: string) => `每天 ${at}（服务器时间）`,
+    planOn: (at: string) => `每天 ${at}`,
+    serverTime: '服务器所在地的时间',
     planOff: '已关闭',
     planOffHint: '自动备份关闭后，只有您手动备份时才会有新的备份。',
     change: '修改计划',
@@ -106,7 +107,7 @@ export const dataFile = {
     epoch: '数据代次',
     epochHint: '每恢复一次或换一台机器加一，用来识别旧数据',
     seal: '封存',
-    seals: { this_machine: '本机可以直接打开', other_machine: '来自另一台机器，需要当时所有者的密码' },
+    seals: { this_machine: '本机可以直接打开', other_machine: '来自另一台机器，需要当时所有者的密码', by_code: '来自另一台机器，只能用恢复码打开' },
     sha256: 'SHA-256 校验值',
     rows: '内容',
     tables: {

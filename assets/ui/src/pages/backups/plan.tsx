@@ -27,6 +27,7 @@ export function Plan({ plan }: { plan: PlanState }) {
           <dt>{words.schedule}</dt>
           <dd>
             <span className={plan.enabled ? 'tag good' : 'tag warn'}>{plan.enabled ? words.planOn(plan.at) : words.planOff}</span>
+            {plan.enabled && <span className="faint small note">{words.serverTime}</span>}
           </dd>
         </div>
         <div>

@@ -28,7 +28,7 @@ export function Report({ report, made, brief }: { report: BackupReport; made?: s
         <dt>{words.size}</dt>
         <dd>{format.bytes(report.bytes)}</dd>
         <dt>{words.seal}</dt>
-        <dd>{foreign ? words.seals.other_machine : words.seals.this_machine}</dd>
+        <dd>{words.seals[!foreign ? 'this_machine' : report.password ? 'other_machine' : 'by_code']}</dd>
         <dt>{words.release}</dt>
         <dd>{report.release || text.common.none}</dd>
         {!brief && (

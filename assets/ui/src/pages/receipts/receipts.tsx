@@ -55,9 +55,12 @@ function useColumns(adopt: (receipt: Receipt) => void): Column<Receipt>[] {
       title: words.device,
       role: 'heading',
       render: (receipt) => (
-        <code title={receipt.device_id} className="nowrap">
-          {receipt.device_id.slice(0, 12)}
-        </code>
+        <span className="slot">
+          <code title={receipt.device_id} className="nowrap">
+            {receipt.device_id.slice(0, 12)}
+          </code>
+          <small className="faint">{receipt.platform}</small>
+        </span>
       ),
     },
     { key: 'why', title: words.why, render: (receipt) => <span className="why">{wordOf(words.codes, receipt.code)}</span> },
@@ -71,13 +74,12 @@ function useColumns(adopt: (receipt: Receipt) => void): Column<Receipt>[] {
             <Link className="mono nowrap" to={`/keys?card=${receipt.card_id}`}>
               {receipt.card_key_masked}
             </Link>
-            <CardState state={receipt.card_state} />
+            {!receipt.may_adopt && <CardState state={receipt.card_state} />}
           </span>
         ) : (
           <span className="faint">{words.unknownKey}</span>
         ),
     },
-    { key: 'platform', title: text.devices.platform, clip: true, render: (receipt) => receipt.platform },
     { key: 'issued', title: words.issued, render: (receipt) => format.dateTime(receipt.issued_at) },
     { key: 'ends', title: words.ends, render: (receipt) => (receipt.ends_at ? format.dateTime(receipt.ends_at) : text.keys.never) },
     {

@@ -1,1 +1,0 @@
-import{E as e,n as t}from"./console-8d83248d.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};
