@@ -207,7 +207,7 @@ const (
 	stalled = 50 * time.Millisecond // a commit that lasts longer may be waiting for the map
 	// A reader that is not let in for so long stands behind such a writer. Where the file is far from filling
 	// its map only a long wait is believed: a busy machine or a slow disk looks the same for a while.
-	patience     = 25 * time.Millisecond
+	patience     = 50 * time.Millisecond
 	longPatience = 2 * time.Second
 	nearEnd      = 64 << 20
 )
@@ -235,13 +235,15 @@ func (p *pins) guard(b *body, commit func() error) error {
 // watch asks again and again to be let in as a reader, until the commit is over.
 func (p *pins) watch(b *body, over <-chan struct{}) {
 	for again := true; again; {
-		in := make(chan struct{})
+		began, in := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(in)
+			close(began)
 			if tx, err := b.bolt.Begin(false); err == nil {
 				_ = tx.Rollback()
 			}
 		}()
+		<-began
 		select {
 		case <-in:
 		case <-over:

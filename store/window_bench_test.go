@@ -149,3 +149,18 @@ func BenchmarkStart(b *testing.B) {
 		}
 	}
 }
+
+// How long writers wait while the file is compacted.
+func BenchmarkCompact(b *testing.B) {
+	for _, rows := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			w := newWindowBench(b, rows, func(*store.Options) {})
+			for b.Loop() {
+				if err := w.Compact(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(w.Size())/(1<<20), "MB")
+		})
+	}
+}
