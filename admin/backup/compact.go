@@ -2,7 +2,6 @@ package backup
 
 import (
 	"path/filepath"
-	"strconv"
 
 	"goldfish/license"
 )
@@ -37,17 +36,15 @@ func (k *Keeper) takeCompact(who license.Actor) error {
 }
 
 func (k *Keeper) compact(who license.Actor) error {
-	db := k.a.DB()
-	before := db.Size()
-	err := fits(before, filepath.Dir(db.Path()))
+	path := k.a.DB().Path()
+	err := fits(k.a.DB().Size(), filepath.Dir(path))
 	if err == nil {
-		err = db.Compact()
+		err = k.a.Compact(who)
 	}
 	if err != nil {
-		f := Explain(db.Path(), err)
+		f := Explain(path, err)
 		complain(k.a, k.o, f)
 		return f
 	}
-	args := map[string]string{"before": strconv.FormatInt(before, 10), "bytes": strconv.FormatInt(db.Size(), 10)}
-	return k.a.Record(who, license.Event{Kind: license.SystemCompacted, Level: license.LevelInfo, Args: args})
+	return nil
 }

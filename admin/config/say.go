@@ -121,8 +121,8 @@ func Size(n int64) string {
 // Installed tells where an installed service lives, and what comes next.
 func Installed(data, key string, console, client Listen) string {
 	at, api := console.URL(nil), client.URL(nil)
-	return fmt.Sprintf("  数据文件夹    %s\n  机器密钥      %s（请另行保管一份，没有它备份无法恢复）\n  管理台        %s\n  客户端接口    %s\n  下一步        goldfish service start\n"+
-		"  Data folder   %s\n  Machine key   %s (keep a copy elsewhere: without it no backup can be restored)\n  Console       %s\n  Client API    %s\n  Next          goldfish service start",
+	return fmt.Sprintf("  数据文件夹    %s\n  机器密钥      %s（请另行保管一份；没有它，备份须用所有者密码或恢复码打开）\n  管理台        %s\n  客户端接口    %s\n  下一步        goldfish service start\n"+
+		"  Data folder   %s\n  Machine key   %s (keep a copy elsewhere: without it a backup opens only by an owner's password or the recovery code)\n  Console       %s\n  Client API    %s\n  Next          goldfish service start",
 		data, key, at, api, data, key, at, api)
 }
 
