@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { texts } from '../src/i18n/text'
-import { startAppliance, type Appliance } from './appliance'
+import { startAppliance, until, type Appliance } from './appliance'
 import { launch, overflow, watched, type Watched } from './browser'
 import { createApp, dialogOf, fillSignIn, go, password, takeOver } from './story'
 
@@ -233,6 +233,18 @@ async function changeKeys(story: Story) {
   await page.getByText(text.file.compactStarted).waitFor()
 }
 
+/** Sends until it is no longer too soon: a sealed file answers nobody for a while after a wrong word. */
+const outwait = ({ page, watch }: Story, door: string, send: () => Promise<unknown>) =>
+  watch.refusing(429, () =>
+    until('the wait after a wrong word to be over', async () => {
+      await send()
+      const there = page.getByRole('heading', { name: door })
+      const answered = page.getByRole('alert').or(page.locator('.ant-form-item-explain-error'))
+      await Promise.race([there.waitFor({ state: 'hidden' }), answered.first().waitFor()])
+      return (await there.count()) === 0
+    }),
+  )
+
 async function openByOwner(story: Story) {
   const { page, text, watch } = story
   await page.getByRole('heading', { name: text.sealed.title }).waitFor()
@@ -242,7 +254,7 @@ async function openByOwner(story: Story) {
     await page.getByRole('alert').waitFor()
   })
   await watch.shot('sealed-refused')
-  await fillSignIn(story, password)
+  await outwait(story, text.sealed.title, () => fillSignIn(story, password))
   await page.getByRole('heading', { level: 1, name: text.dashboard.title }).waitFor()
   await page.getByText(text.events.kinds['system.unsealed'], { exact: true }).waitFor()
   await go(story, 'apps')
@@ -267,7 +279,7 @@ async function openByCode(story: Story, code: string) {
     await page.locator('.ant-form-item-explain-error, [role=alert]').first().waitFor()
   })
   await watch.shot('code-refused')
-  await fill(code)
+  await outwait(story, text.recovery.title, () => fill(code))
   await page.getByText(text.recovery.done).waitFor()
   await watch.shot('opened-by-code')
   await fillSignIn(story, fresh)
