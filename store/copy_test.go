@@ -259,6 +259,11 @@ func TestCopiesOfPlainBolt(t *testing.T) {
 		n = 10
 	}
 	s, bad := newCopySource(t, largeCopy, store.Plain), 0
+	for _, tool := range toolNames {
+		if o := s.copyWith(t, tool); o.err != nil {
+			t.Errorf("%s: a copy of a file at rest: %v", tool, o.err)
+		}
+	}
 	for _, rate := range []string{"100/s", "flat out"} {
 		for _, tool := range toolNames {
 			c := s.tally(t, tool, rate, n)
