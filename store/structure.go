@@ -130,6 +130,10 @@ func (s *structure) tree(id uint64, least, beyond []byte, depth int) {
 		s.fault(id, "is not where it should be")
 		return
 	}
+	if overflow > 0 && !s.filled(id, flags, count, overflow) {
+		s.fault(id, "claims %d pages more and does not fill them", overflow)
+		return
+	}
 	if !s.take(id, overflow) {
 		return
 	}
@@ -139,6 +143,25 @@ func (s *structure) tree(id uint64, least, beyond []byte, depth int) {
 		return
 	}
 	s.elements(id, page, flags, count, least, beyond, depth)
+}
+
+// filled says whether a page that runs over into others needs them: its elements' heads tell how far they reach,
+// and bbolt takes no page more than that (older versions one). So a page is read only if it is as long as it says.
+func (s *structure) filled(id uint64, flags, count uint16, overflow uint32) bool {
+	head := make([]byte, int(count)*elementLength)
+	if _, err := s.f.ReadAt(head, int64(id)*int64(s.m.pageSize)+headerLength); err != nil {
+		return false
+	}
+	le, end := binary.LittleEndian, uint64(0)
+	for i := range int(count) {
+		e := head[i*elementLength:]
+		at, key, value := le.Uint32(e), le.Uint32(e[4:]), uint32(0)
+		if flags == leafFlag {
+			at, key, value = le.Uint32(e[4:]), le.Uint32(e[8:]), le.Uint32(e[12:])
+		}
+		end = max(end, uint64(headerLength+i*elementLength)+uint64(at)+uint64(key)+uint64(value))
+	}
+	return end > uint64(overflow-1)*uint64(s.m.pageSize)
 }
 
 // page gives room for a page of the depth. The keys of the pages above stay where they are.
