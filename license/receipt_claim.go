@@ -164,13 +164,14 @@ func (a *Authority) decide(tx *store.Tx, o *outcome, c *claim) error {
 	return nil
 }
 
-// oldest is the seat that ends for a receipt: one that was bound before the receipt was signed, the same machine's
-// if it holds one, else the one whose device was not heard for the longest time.
+// oldest is the seat that ends for a receipt: one that was bound before the receipt was signed or, as that is told in
+// whole seconds, in the same one; the same machine's if it holds one, else the one whose device was not heard for the
+// longest time.
 func (a *Authority) oldest(tx *store.Tx, held seats, c *claim) *Binding {
 	var older seats
 	for _, b := range held {
 		switch {
-		case b.Bound >= c.IssuedAt*1000:
+		case b.Bound >= (c.IssuedAt+1)*1000:
 		case b.DeviceID() == c.Device:
 			return b
 		default:
