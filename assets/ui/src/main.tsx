@@ -49,6 +49,8 @@ appliance.state.subscribe(() => {
   const opens = phase === 'open' && before !== 'open'
   const held = session.state.get().phase
   if (opens && (held === 'starting' || held === 'unreachable' || (held === 'in' && before === 'closed'))) {
+    // Another file may be in place by now. No page is open that holds what was read of the one before.
+    if (before === 'closed') queries.clear()
     void session.start()
     void queries.invalidateQueries()
   }
