@@ -35,6 +35,7 @@ type Options struct {
 	CacheBytes int64         // row cache; 0: none
 	MustExist  bool          // refuse to make a new file
 	Reserve    int64         // bytes kept on the disk for what matters most (store.Options.Reserve)
+	Window     time.Duration // how long a plain copy of the running file may take; 0: as usual (store.Options.Window)
 	// Progress hears how far an older file is brought up to date (store.Options.Progress).
 	Progress func(done, total int64)
 }
@@ -106,7 +107,7 @@ func openFile(path string, o Options) (*store.DB, Options, error) {
 	}
 	db, err := store.Open(path, store.Options{
 		Schema: Schema(o.Release), Clock: o.Clock, Rand: o.Rand, Log: o.Log, CacheBytes: o.CacheBytes, MustExist: o.MustExist,
-		Reserve: o.Reserve, Progress: o.Progress,
+		Reserve: o.Reserve, Window: o.Window, Progress: o.Progress,
 	})
 	return db, o, err
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"goldfish/license"
 	"goldfish/license/licensetest"
@@ -54,35 +55,65 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkActivate is one activation with its proof, on the disk when it is acknowledged.
+// BenchmarkActivate is one activation with its proof, on the disk when it is acknowledged: on a file that keeps past
+// states for plain copies and, in turns, on one that does not. The ratio is to the second.
 func BenchmarkActivate(b *testing.B) {
 	for _, callers := range []int{1, 64, 1000} {
 		b.Run(fmt.Sprintf("%d callers", callers), func(b *testing.B) {
-			b.ReportAllocs()
-			w := licensetest.New(b)
-			app := w.App(nil)
-			d, who := w.Device(app, 1), w.Customer()
-			var calls []license.DeviceCall
-			for _, key := range w.Keys(app, b.N, licensetest.Month) {
-				calls = append(calls, d.Call(activatePath, func(c *license.DeviceCall) { c.CardKey = key }))
-			}
-			var next atomic.Int64
-			var wg sync.WaitGroup
+			with := newActivateBench(b, callers)
+			without := newActivateBench(b, callers, func(o *license.Options) { o.Window = -1 })
 			b.ResetTimer()
-			for range callers {
-				wg.Go(func() {
-					for i := next.Add(1); i <= int64(len(calls)); i = next.Add(1) {
-						if _, err := w.Activate(who, calls[i-1]); err != nil {
-							b.Error(err)
-							return
-						}
-					}
-				})
+			for from := 0; from < b.N; from += 2000 {
+				for _, w := range []*activateBench{with, without} {
+					w.run(w.calls[from:min(from+2000, b.N)])
+				}
 			}
-			wg.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "activations/s")
+			rate := func(w *activateBench) float64 { return float64(b.N) / w.took.Seconds() }
+			b.ReportMetric(rate(with), "activations/s")
+			b.ReportMetric(rate(with)/rate(without), "ratio")
+			b.ReportMetric(float64(with.DB().Size())/(1<<20), "MB")
+			b.ReportMetric(float64(without.DB().Size())/(1<<20), "MB-without")
+			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// activateBench is one of the files that are compared, with b.N cards to be activated.
+type activateBench struct {
+	*licensetest.World
+	who     license.Actor
+	calls   []license.DeviceCall
+	callers int
+	took    time.Duration
+}
+
+func newActivateBench(b *testing.B, callers int, set ...func(*license.Options)) *activateBench {
+	w := &activateBench{World: licensetest.New(b, set...), callers: callers}
+	app := w.App(nil)
+	d := w.Device(app, 1)
+	w.who = w.Customer()
+	for _, key := range w.Keys(app, b.N, licensetest.Month) {
+		w.calls = append(w.calls, d.Call(activatePath, func(c *license.DeviceCall) { c.CardKey = key }))
+	}
+	return w
+}
+
+func (w *activateBench) run(calls []license.DeviceCall) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range w.callers {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(len(calls)); i = next.Add(1) {
+				if _, err := w.Activate(w.who, calls[i-1]); err != nil {
+					w.T.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	w.took += time.Since(began)
 }
 
 // BenchmarkGenerate is a batch of 100,000 card keys.

@@ -3,8 +3,6 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,41 +110,6 @@ func BenchmarkReadBesidePins(b *testing.B) {
 				}
 			})
 		})
-	}
-}
-
-// The time until a file can be used after it was closed, and after its process was killed (a plain copy of a
-// running file is the same), with warm pages.
-func BenchmarkStart(b *testing.B) {
-	for _, rows := range []int{100_000, 1_000_000} {
-		w := newWindowBench(b, rows, func(*store.Options) {})
-		w.run(b, 64, rows/10)
-		killed := filepath.Join(b.TempDir(), "killed.db")
-		file, err := os.ReadFile(w.Path())
-		if err == nil {
-			err = os.WriteFile(killed, file, 0o600)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			b.Fatal(err)
-		}
-		for name, path := range map[string]string{"clean": w.Path(), "killed": killed} {
-			b.Run(fmt.Sprintf("rows=%d/%s", rows, name), func(b *testing.B) {
-				for b.Loop() {
-					db, err := store.Open(path, options(benchSchema()))
-					if err != nil {
-						b.Fatal(err)
-					}
-					if db.Clean() != (name == "clean") {
-						b.Fatal("the file is not what it should be")
-					}
-					_ = db.Close()
-				}
-				b.ReportMetric(float64(len(file))/(1<<20), "MB")
-			})
-		}
 	}
 }
 

@@ -41,10 +41,10 @@ type World struct {
 	StateDir string
 }
 
-// New opens an appliance on a new file and signs its owner in.
-func New(t testing.TB) *World {
+// New opens an appliance on a new file and signs its owner in. set changes the options that tests usually have.
+func New(t testing.TB, set ...func(*license.Options)) *World {
 	t.Helper()
-	w := Open(t, filepath.Join(t.TempDir(), "goldfish.db"), storetest.NewClock(storetest.Start))
+	w := open(t, filepath.Join(t.TempDir(), "goldfish.db"), storetest.NewClock(storetest.Start), set...)
 	local := license.Actor{Local: true, Address: netip.MustParseAddr("127.0.0.1")}
 	tokens, _, err := w.SignIn(w.T.Context(), local, license.SignInIn{Name: "admin", Password: license.FirstPassword})
 	w.Must(err)
@@ -66,14 +66,22 @@ func Open(t testing.TB, path string, clock *storetest.Clock) *World {
 // OpenWith is Open with a folder for what is kept outside the file.
 func OpenWith(t testing.TB, path string, clock *storetest.Clock, stateDir string) *World {
 	t.Helper()
-	a, err := license.Open(path, license.Options{
+	return open(t, path, clock, func(o *license.Options) { o.StateDir = stateDir })
+}
+
+func open(t testing.TB, path string, clock *storetest.Clock, set ...func(*license.Options)) *World {
+	t.Helper()
+	o := license.Options{
 		Clock: clock.Now, Rand: rand.Reader, MachineKey: MachineKey, BcryptCost: 4, Argon: Argon, CacheBytes: 1 << 20, Release: "test",
-		StateDir: stateDir,
-	})
+	}
+	for _, change := range set {
+		change(&o)
+	}
+	a, err := license.Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{Authority: a, T: t, Clock: clock, Path: path, StateDir: stateDir}
+	w := &World{Authority: a, T: t, Clock: clock, Path: path, StateDir: o.StateDir}
 	t.Cleanup(func() {
 		if _, faults := a.DB().Check(); len(faults) > 0 && a.Ready() == nil {
 			t.Errorf("the file has faults: %v", faults)
