@@ -36,7 +36,7 @@ type adoptIn struct {
 	Ref
 	Body struct {
 		CardID  string `json:"card_id,omitzero" maxLength:"64" doc:"An unused card of the same app that takes the place of one that the file does not know"`
-		Replace bool   `json:"replace,omitzero" doc:"Where all seats are held, end the device that was not heard for the longest time"`
+		Replace bool   `json:"replace,omitzero" doc:"End what holds the seat: the same machine's binding by another device key, else, where all seats are held, the device that was not heard for the longest time"`
 	}
 }
 

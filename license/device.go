@@ -77,6 +77,15 @@ func (s seats) ofDevice(id fingerprint.ID) *Binding {
 	return s[i]
 }
 
+// ofMachine is the binding with this device id.
+func (s seats) ofMachine(device string) *Binding {
+	i := slices.IndexFunc(s, func(b *Binding) bool { return b.DeviceID() == device })
+	if i < 0 {
+		return nil
+	}
+	return s[i]
+}
+
 // nearest is the binding whose parts differ least from these, within the tolerance.
 func (s seats) nearest(hashes [3]string, t Tolerance) *Binding {
 	var best *Binding

@@ -57,7 +57,7 @@ func (a *Authority) mayBeLost(tx *store.Tx, h *hearing, o *outcome) (bool, error
 		return false, nil
 	}
 	switch o.refusal.Code {
-	case cardkey.CodeUnknown:
+	case cardkey.CodeUnknown, "device_key_mismatch": // the second: another key may have taken the place of the file's
 		if h.CardID == "" {
 			return false, nil
 		}
@@ -153,33 +153,39 @@ func (a *Authority) decide(tx *store.Tx, o *outcome, c *claim) error {
 		c.fate, c.code = kept, receiptCard
 	case !covered:
 		c.fate, c.code = kept, receiptTime
-	case len(o.seats) < o.seatsAllowed():
-		c.fate = adopted
 	default:
 		c.fate, c.code = kept, receiptSeat
-		if c.takes = a.oldest(tx, o.seats, c); c.takes != nil {
+		var room bool
+		if c.takes, room = a.room(tx, o, c); room {
 			c.fate, c.code = adopted, ""
 		}
 	}
 	return nil
 }
 
-// oldest is the seat that ends for a receipt: one that was bound before the receipt was signed or, as that is told in
-// whole seconds, in the same one; the same machine's if it holds one, else the one whose device was not heard for the
-// longest time.
-func (a *Authority) oldest(tx *store.Tx, held seats, c *claim) *Binding {
+// room says whether there is a seat for a receipt's device, and which one ends for it, nil for a free one. A machine
+// holds one seat: if the receipt's has one by another key, it is that one or none. Else, where all are held, it is the
+// one whose device was not heard for the longest time. Only a seat that is older than the receipt ends.
+func (a *Authority) room(tx *store.Tx, o *outcome, c *claim) (ends *Binding, found bool) {
+	if same := o.seats.ofMachine(c.Device); same != nil {
+		return same, c.follows(same)
+	}
+	if len(o.seats) < o.seatsAllowed() {
+		return nil, true
+	}
 	var older seats
-	for _, b := range held {
-		switch {
-		case b.Bound >= (c.IssuedAt+1)*1000:
-		case b.DeviceID() == c.Device:
-			return b
-		default:
+	for _, b := range o.seats {
+		if c.follows(b) {
 			older = append(older, b)
 		}
 	}
-	return a.quietest(tx, older)
+	ends = a.quietest(tx, older)
+	return ends, ends != nil
 }
+
+// follows says that a binding was made before the receipt was signed or, as that is told in whole seconds, in the
+// same one.
+func (c *claim) follows(b *Binding) bool { return b.Bound < (c.IssuedAt+1)*1000 }
 
 // quietest is the seat whose device was not heard for the longest time; nil among none.
 func (a *Authority) quietest(tx *store.Tx, held seats) *Binding {

@@ -97,13 +97,15 @@ func (r *Receipt) lease(app *App) (verdict.Claims, error) {
 
 // ReceiptAdoption is how the vendor wants a receipt adopted.
 type ReceiptAdoption struct {
-	Card    store.ID // an unused card that takes the place of one that the file does not know; 0: none
-	Replace bool     // end the device that was not heard for the longest time where all seats are held
+	Card store.ID // an unused card that takes the place of one that the file does not know; 0: none
+	// Replace ends what holds the seat: the same machine's binding by another key, else, where all seats are held, the
+	// device that was not heard for the longest time.
+	Replace bool
 }
 
 // AdoptReceipt makes a binding of a receipt that waits, whatever it waits for. From its next call on the device
-// runs. Errors: not_found, receipt_decided, receipt_card (name a card), stand_in_used, device_limit, and why the
-// card runs nothing.
+// runs. Errors: not_found, receipt_decided, receipt_card (name a card), stand_in_used, device_limit, receipt_machine
+// (the machine is bound by another key), and why the card runs nothing.
 func (a *Authority) AdoptReceipt(who Actor, id store.ID, how ReceiptAdoption) (ReceiptView, error) {
 	if err := who.Authorise(WriteReceipts); err != nil {
 		return ReceiptView{}, err
@@ -189,11 +191,16 @@ func (a *Authority) adoptionOf(tx *store.Tx, r *Receipt, how ReceiptAdoption) (*
 		return nil, err
 	}
 	held, err := seatsOf(tx, in.licence.ID)
+	same := held.ofMachine(in.Device)
 	switch {
 	case err != nil:
 		return nil, err
 	case held.withKey(r.Key) != nil:
 		return nil, nil
+	case same != nil && !how.Replace:
+		return nil, fault.New(fault.Conflict, "receipt_machine")
+	case same != nil:
+		in.takes = same
 	case len(held) < in.licence.Seats:
 	case !how.Replace:
 		return nil, fault.New(fault.Conflict, "device_limit").With("seats", in.licence.Seats)

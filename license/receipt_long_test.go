@@ -87,7 +87,9 @@ func (w *timeline) pick() string { return w.keys[w.rand.IntN(len(w.keys))] }
 // step does one thing at random.
 func (w *timeline) step() {
 	w.Clock.Advance(time.Duration(1+w.rand.IntN(3600)) * time.Second)
-	switch n := w.rand.IntN(20); {
+	switch n := w.rand.IntN(22); {
+	case n > 19:
+		w.rekey(w.pick())
 	case n < 9:
 		w.begin(w.pick())
 	case n < 12:
@@ -184,14 +186,38 @@ func (w *timeline) comeBack() {
 		h.lease = token
 	}
 	for _, key := range w.keys {
-		if v := w.CardOf(key); v.Bound > w.seats[key] {
+		v := w.CardOf(key)
+		if v.Bound > w.seats[key] {
 			w.fail("%d devices on %d seats", v.Bound, w.seats[key])
+		}
+		machines := map[string]bool{}
+		for _, b := range v.Bindings {
+			if id := b.Binding.DeviceID(); b.Binding.Ended == 0 && machines[id] {
+				w.fail("a machine holds two seats of %s", key)
+			} else if b.Binding.Ended == 0 {
+				machines[id] = true
+			}
 		}
 		for _, h := range w.bound[key] {
 			if c, _ := w.ask(*h, ""); c.Act != "run" {
 				w.fail("device %d came back, and now hears %s %s", h.n, c.Act, c.Code)
 			}
 		}
+	}
+}
+
+// rekey puts another device key on a binding, as after a reinstallation.
+func (w *timeline) rekey(key string) {
+	for n, h := range w.bound[key] {
+		next, err := w.replace(*h, key)
+		if codeOf(err) == "unbind_limit" {
+			return
+		}
+		w.Must(err)
+		delete(w.bound[key], n)
+		w.bound[key][next.n] = &next
+		w.note("device %d has another key on %s", n, key)
+		return
 	}
 }
 
@@ -203,7 +229,7 @@ func (w *timeline) fail(format string, args ...any) {
 	w.T.Fatalf(format, args...)
 }
 
-// TestWhateverIsLostComesBack plays histories of activations, unbindings, copies and restores at random: after each
+// TestWhateverIsLostComesBack plays histories of activations, unbindings, new device keys, copies and restores at random: after each
 // restore all devices that held a seat come back, and nobody holds one too many.
 func TestWhateverIsLostComesBack(t *testing.T) {
 	histories, steps := 6, 40

@@ -47,7 +47,17 @@ func (l *loss) restore() {
 }
 
 // device is a machine on the appliance as it is now.
-func (l *loss) device(n int) *licensetest.Device { return l.Device(l.app, n) }
+func (l *loss) device(n int) *licensetest.Device {
+	d := l.Device(l.app, n)
+	if n >= rekeyed {
+		own := l.Device(l.app, n%rekeyed)
+		d.CPU, d.Board, d.MAC = own.CPU, own.Board, own.MAC
+	}
+	return d
+}
+
+// rekeyed is added to a machine's number for the same machine with another device key.
+const rekeyed = 1 << 20
 
 // holder is a device with its lease.
 type holder struct {
@@ -62,6 +72,24 @@ func (l *loss) activate(n int, key string) holder {
 	got, err := l.device(n).Activate(l.who, key, nil)
 	l.Must(err)
 	return holder{n, got.CardID, got.Verdict}
+}
+
+// replace puts the next key on the binding of a machine.
+func (l *loss) replace(h holder, key string) (holder, error) {
+	next := h.n + rekeyed
+	got, err := l.device(next).Activate(l.who, key, func(c *license.DeviceCall) { c.Replace = true })
+	if err != nil {
+		return holder{}, err
+	}
+	return holder{next, got.CardID, got.Verdict}, nil
+}
+
+// mustReplace is replace where nothing speaks against it.
+func (l *loss) mustReplace(h holder, key string) holder {
+	l.T.Helper()
+	next, err := l.replace(h, key)
+	l.Must(err)
+	return next
 }
 
 // ask verifies a holder with a receipt ("" for none) and gives the verdict's claims, beside the token.

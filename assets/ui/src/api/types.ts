@@ -1228,7 +1228,7 @@ export interface components {
         AdoptInput: {
             /** @description An unused card of the same app that takes the place of one that the file does not know */
             card_id?: string;
-            /** @description Where all seats are held, end the device that was not heard for the longest time */
+            /** @description End what holds the seat: the same machine's binding by another device key, else, where all seats are held, the device that was not heard for the longest time */
             replace?: boolean;
         };
         Announcement: {

@@ -252,7 +252,7 @@ export const dataFile: typeof chinese = {
     needStand: 'Please choose a card key',
     noStand: 'This app has no unused card key; generate one first',
     replace: 'End the device that holds the seat',
-    replaceHint: 'All seats are taken: the device that was not heard of for the longest time is unbound, and stops at its next check.',
+    replaceHint: 'The binding that the same machine holds is ended, or else that of the device not heard of for the longest time. It stops at its next check.',
     dismissTitle: 'Refuse this licence?',
     dismissHint: 'The device stops at its next check and must be activated anew.',
     adopted: 'Taken up',

@@ -248,7 +248,7 @@ export const dataFile = {
     needStand: '请选择一张卡密',
     noStand: '这个应用没有未激活的卡密，请先生成一张',
     replace: '解除占用席位的那台设备',
-    replaceHint: '席位已满：勾选后，最久没有报到的那台设备会被解绑，下次校验时停止。',
+    replaceHint: '勾选后解绑同一台机器原有的绑定；没有时解绑最久没有报到的那台设备。被解绑的设备下次校验时停止。',
     dismissTitle: '驳回这份授权？',
     dismissHint: '设备在下次校验时会停止，需要重新激活。',
     adopted: '已认领',

@@ -36,7 +36,7 @@ function AdoptForm({ receipt, close }: { receipt: Receipt; close: () => void }) 
   const [form] = Form.useForm<Fields>()
   const [cause, setCause] = useState<unknown>()
   const decide = useDecideReceipt()
-  const full = receipt.code === 'receipt_seat' || (cause instanceof Fault && cause.code === 'device_limit')
+  const full = receipt.code === 'receipt_seat' || (cause instanceof Fault && ['device_limit', 'receipt_machine'].includes(cause.code))
   const submit = async ({ card_id = '', replace = false }: Fields) => {
     setCause(undefined)
     try {
