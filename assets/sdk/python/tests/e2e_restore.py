@@ -163,10 +163,20 @@ class Restore(unittest.TestCase):
         client.close()
         return world
 
+    def reinstalled(self, world, key):
+        """The same machine with a new device key, as after a reinstallation."""
+        anew = RealWorld(world.folder + "-anew", world.facts)
+        client = self.client(anew)
+        client._sign_in = self.account
+        client.activate(key, replace=True)
+        client.close()
+        return anew
+
     def test_a_day_is_lost_and_made_good(self):
-        keys = self.server.keys(CLIENTS + 2)
+        keys = self.server.keys(CLIENTS + 3)
         self.customer("early_customer")
         moved, stays = self.activated(0, keys[0]), self.activated(1, keys[1])
+        worn = self.activated(104, keys[CLIENTS + 2])
         backup = self.server.backup()
 
         early = self.account
@@ -178,6 +188,7 @@ class Restore(unittest.TestCase):
         leaving.unbind()
         leaving.close()
         later.append(self.activated(102, keys[0]))          # the seat of the device that left
+        later.append(self.reinstalled(worn, keys[CLIENTS + 2]))
         lost = self.activated(103, self.server.keys(1)[0])  # on a card of which the file will know nothing
 
         self.server.stop()
@@ -185,7 +196,7 @@ class Restore(unittest.TestCase):
         self.server.start()
         self.server.sign_in(PASSWORD)
 
-        self.assertEqual(len(later), CLIENTS)
+        self.assertEqual(len(later), CLIENTS + 1)
         for world in [stays] + later:                       # at the next start of each program
             client = self.client(world)
             licence = client.start(push=False)
@@ -193,13 +204,23 @@ class Restore(unittest.TestCase):
             self.assertIsNotNone(licence.expires_at)
             client.close()
         self.flagged(keys[0])
+        self.flagged(keys[CLIENTS + 2])
+        self.ended(worn)
         self.decided(lost, keys[CLIENTS + 1])
 
     def flagged(self, key):
-        """The seat that had moved: the device that held it before is ended, and shown so."""
+        """The seat that had moved: the device, or device key, that held it before is ended, and shown so."""
         card = self.server.data_of("POST", "/cards/find", {"key": key})["items"][0]
         states = [d["state"] for d in self.server.data_of("GET", "/devices?card_id=" + card["id"])["items"]]
         self.assertEqual(sorted(states), ["bound", "ended"])
+
+    def ended(self, world):
+        """The key that the machine had before: another one holds its seat."""
+        client = self.client(world)
+        with self.assertRaises(goldfish.Refused) as caught:
+            client.start(push=False)
+        self.assertEqual(caught.exception.code, "device_key_mismatch")
+        client.close()
 
     def decided(self, lost, stand_in):
         """A card that the file has lost: the licence runs on, the vendor gives it another card."""
