@@ -46,6 +46,7 @@ type BackupPlanOut struct {
 	Running          bool       `json:"running"`
 	Work             string     `json:"work" enum:"backup,prune,compact," doc:"What is going on"`
 	NextAt           web.Time   `json:"next_at"`
+	RetryAt          web.Time   `json:"retry_at" doc:"When a planned backup that failed is tried again before that"`
 	LastAt           web.Time   `json:"last_at" doc:"When the last backup ended, good or not"`
 	LastOK           bool       `json:"last_ok"`
 	LastErrorCode    string     `json:"last_error_code"`
@@ -162,7 +163,7 @@ func (c *Console) backupPlan(call *web.Call, _ *struct{}) (out BackupPlanOut, er
 	p, st := s.Plan, s.State
 	out = BackupPlanOut{
 		BackupPlanIn: BackupPlanIn{p.Enabled, p.At, p.KeepDays, p.SecondFolder, p.CapBytes}, Running: s.Work != "", Work: s.Work,
-		NextAt: web.At(s.Next), LastAt: web.Time(st.Ended), LastOK: st.Ended != 0 && st.Code == "", LastErrorCode: st.Code,
+		NextAt: web.At(s.Next), RetryAt: web.At(s.Again), LastAt: web.Time(st.Ended), LastOK: st.Ended != 0 && st.Code == "", LastErrorCode: st.Code,
 		LastGoodAt: web.Time(st.Good), LastBytes: st.Bytes, Thinned: ThinnedOut{st.Thin, web.Time(st.ThinAt)}, OverCap: st.Over,
 	}
 	if st.Code != "" {

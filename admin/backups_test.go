@@ -140,6 +140,23 @@ func TestAFailedBackupShowsInTheConsole(t *testing.T) {
 	}
 }
 
+func TestTheConsoleSaysWhenAFailedBackupIsTriedAgain(t *testing.T) {
+	d := &desk{World: licensetest.New(t), t: t}
+	slot, again := d.Clock.Now().Add(-10*time.Hour), d.Clock.Now().Add(10*time.Minute)
+	d.Must(d.KeepBackupState(license.BackupState{ // as the plan has left it
+		Slot: slot.UnixMilli(), Tries: 1, Failed: 1, Done: true, Again: again.UnixMilli(), Ended: slot.UnixMilli(), Code: "folder_failed", Why: "x",
+	}))
+	d.serve()
+	d.owner = d.signIn("admin", licensetest.Password)
+	if a := d.get(planPath); a.text("retry_at") != "2026-06-01T12:10:00Z" || a.text("next_at") != "2026-06-02T02:00:00Z" || a.data("last_ok") != false {
+		t.Errorf("%s", a.raw)
+	}
+	d.backUp() // one by hand is good
+	if a := d.get(planPath); a.data("retry_at") != nil || a.data("last_ok") != true {
+		t.Errorf("%s", a.raw)
+	}
+}
+
 func TestRestoringAsksForThePassword(t *testing.T) {
 	d := newDesk(t)
 	name := d.backUp()

@@ -34,6 +34,9 @@ type BackupState struct {
 	ThinAt int64  `cbor:"9,keyasint,omitempty"`  // … and when
 	Over   bool   `cbor:"10,keyasint,omitempty"` // the cap is exceeded even so
 	Why    string `cbor:"11,keyasint,omitempty"` // what the sentence of Code fills in
+	Failed int    `cbor:"12,keyasint,omitempty"` // how many tries for the planned time came to a bad end
+	Again  int64  `cbor:"13,keyasint,omitempty"` // when the next try is due; 0: none before the next planned time
+	Lone   string `cbor:"14,keyasint,omitempty"` // name of the last good backup if the second folder lacks it
 }
 
 // Bounds of a plan.

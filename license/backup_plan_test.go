@@ -80,7 +80,7 @@ func TestHowThePlanHasGoneIsKept(t *testing.T) {
 	if s, err := w.BackupState(); err != nil || s != (license.BackupState{}) {
 		t.Errorf("at first: %v %+v", err, s)
 	}
-	want := license.BackupState{Slot: 1, Tries: 2, Done: true, Ended: 3, Code: "disk_full", Good: 4, Bytes: 5, Thin: 6, ThinAt: 7, Over: true}
+	want := license.BackupState{Slot: 1, Tries: 2, Done: true, Ended: 3, Code: "disk_full", Good: 4, Bytes: 5, Thin: 6, ThinAt: 7, Over: true, Why: "x", Failed: 8, Again: 9, Lone: "y"}
 	w.Must(w.KeepBackupState(want))
 	if s, err := w.BackupState(); err != nil || s != want {
 		t.Errorf("%v %+v", err, s)

@@ -54,6 +54,7 @@ type Standing struct {
 	State license.BackupState
 	Work  string    // what is going on: one of the words above, or ""
 	Next  time.Time // the next planned time; zero without one
+	Again time.Time // when a backup that failed is tried anew before that; zero if it is not
 }
 
 // NewKeeper makes the keeper of an open file, whose backups lie in dir. What an interruption has left there goes.
@@ -127,15 +128,33 @@ func (k *Keeper) keepTime() error {
 	if err != nil || busy || next == before {
 		return err
 	}
+	begun := func(s *license.BackupState) {
+		s.Slot, s.Tries, s.Done, s.Failed, s.Again, s.Lone = next.Slot, next.Tries, next.Done, next.Failed, next.Again, next.Lone
+	}
 	if !due {
-		return k.note(func(s *license.BackupState) { s.Slot, s.Tries, s.Done = next.Slot, next.Tries, next.Done })
+		return k.note(begun)
 	}
 	return k.behind(WorkBackup, func() {
-		_ = k.note(func(s *license.BackupState) { s.Slot, s.Tries, s.Done = next.Slot, next.Tries, next.Done })
-		_, err := k.round()
-		if !fault.Has(err, "backup_stopped") {
-			_ = k.note(func(s *license.BackupState) { s.Done = true })
-		}
+		_ = k.note(begun)
+		k.try(next.Lone)
+	})
+}
+
+// try makes the backup of a planned time. Where but its copy in the second folder is lacking, that alone is made.
+func (k *Keeper) try(lone string) {
+	var r *Report
+	err := errNoBackup
+	if lone != "" {
+		err = k.recopy(lone)
+	}
+	if errors.Is(err, errNoBackup) {
+		r, err = k.round()
+	}
+	if fault.Has(err, "backup_stopped") {
+		return
+	}
+	_ = k.note(func(s *license.BackupState) {
+		*s = ended(*s, (err == nil || r != nil) && s.Lone == "", k.o.Clock())
 	})
 }
 
@@ -203,21 +222,36 @@ func (k *Keeper) round() (*Report, error) {
 		_ = k.note(func(s *license.BackupState) { s.Ended, s.Code, s.Why = now, fault.Of(err).Code, why(err) })
 		return nil, err
 	}
-	code := ""
+	var lack error
 	if p.SecondFolder != "" {
-		if err := copyTo(r, p.SecondFolder); err != nil {
-			code = "second_folder_failed"
-			complain(k.a, k.o, fault.New(fault.Unavailable, code).With("file", filepath.Base(r.Path)).Because(err))
-		}
+		lack = copyTo(r, p.SecondFolder)
 	}
-	if err := k.note(func(s *license.BackupState) { s.Ended, s.Code, s.Why, s.Good, s.Bytes = now, code, "", now, r.Bytes }); err != nil {
-		logOf(k.o).Error("the state of the backups was not kept", "err", err)
-	}
+	k.noteGood(r, lack, func(s *license.BackupState) { s.Good, s.Bytes = now, r.Bytes })
 	_, perr := k.prune(p)
 	if perr != nil {
 		complain(k.a, k.o, Explain(k.dir, perr))
 	}
 	return r, err
+}
+
+// noteGood notes a good backup, and what keeps its copy from the second folder, nil if nothing does. With that it has
+// all that was planned, whoever wanted it, and nothing is tried again.
+func (k *Keeper) noteGood(r *Report, lack error, more func(*license.BackupState)) {
+	code, lone := "", ""
+	if lack != nil {
+		code, lone = "second_folder_failed", filepath.Base(r.Path)
+		complain(k.a, k.o, fault.New(fault.Unavailable, code).With("file", lone).Because(lack))
+	}
+	err := k.note(func(s *license.BackupState) {
+		s.Ended, s.Code, s.Why, s.Lone = k.o.Clock().UnixMilli(), code, "", lone
+		if lack == nil {
+			s.Done, s.Again = true, 0
+		}
+		more(s)
+	})
+	if err != nil {
+		logOf(k.o).Error("the state of the backups was not kept", "err", err)
+	}
 }
 
 // why is the argument of a fault's sentence beside its path, "" for none.
@@ -318,6 +352,7 @@ func (k *Keeper) Standing(who license.Actor) (Standing, error) {
 		if _, s.Next, err = slot(p, k.o.Clock()); err != nil {
 			return Standing{}, err
 		}
+		s.Again = again(s.State, s.Next)
 	}
 	return s, nil
 }

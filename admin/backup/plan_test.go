@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"slices"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -93,6 +94,9 @@ func TestWhatIsDue(t *testing.T) {
 		change(&p)
 		return p
 	}
+	failed := func(tries, failed int, again string) license.BackupState {
+		return license.BackupState{Slot: slot, Tries: tries, Failed: failed, Done: true, Again: at("2026-11-23 " + again).UnixMilli()}
+	}
 	for name, c := range map[string]struct {
 		p   license.BackupPlan
 		s   license.BackupState
@@ -115,17 +119,57 @@ func TestWhatIsDue(t *testing.T) {
 		"chosen by a clock that was far ahead":  {changed(func(p *license.BackupPlan) { p.Since = at("2030-01-01 00:00:00").UnixMilli() }), done, "2026-11-24 02:00:00", true},
 		"seen for the first time in the night":  {usual, license.BackupState{}, "2026-11-24 02:00:10", false},
 		"the day after it was seen for a first": {usual, done, "2026-11-24 02:00:10", true},
+		"failed, before the next try":           {usual, failed(1, 1, "02:10:00"), "2026-11-23 02:09:59", false},
+		"failed, at the next try":               {usual, failed(1, 1, "02:10:00"), "2026-11-23 02:10:00", true},
+		"failed, down over the next try":        {usual, failed(1, 1, "02:10:00"), "2026-11-23 17:00:00", true},
+		"failed for the twentieth time":         {usual, failed(20, 20, "19:00:00"), "2026-11-23 19:00:00", true},
+		"failed, then interrupted thrice":       {usual, license.BackupState{Slot: slot, Tries: 4, Failed: 1}, "2026-11-23 03:00:00", false},
+		"failed, then interrupted twice":        {usual, license.BackupState{Slot: slot, Tries: 3, Failed: 1}, "2026-11-23 03:00:00", true},
+		"interrupted thrice, with a failure":    {usual, failed(4, 1, "02:10:00"), "2026-11-23 02:10:00", false},
+		"failed, the plan is off":               {changed(func(p *license.BackupPlan) { p.Enabled = false }), failed(1, 1, "02:10:00"), "2026-11-23 02:10:00", false},
+		"failed by a clock that was ahead":      {usual, license.BackupState{Slot: slot, Tries: 1, Failed: 1, Done: true, Again: at("2026-11-25 02:10:00").UnixMilli()}, "2026-11-23 03:00:00", true},
+		"failed, the next planned time comes":   {usual, failed(9, 9, "23:59:00"), "2026-11-24 02:00:00", true},
 	} {
 		s, due, err := begin(c.p, c.s, at(c.now))
 		if err != nil || due != c.due {
 			t.Errorf("%s: %v %v", name, due, err)
 		}
-		if due && (s.Done || s.Tries == 0 || s.Slot > at(c.now).UnixMilli()) {
+		if due && (s.Done || s.Again != 0 || s.Tries == 0 || s.Slot != c.s.Slot && s.Failed != 0 || s.Slot > at(c.now).UnixMilli()) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
 	if _, _, err := begin(license.BackupPlan{Enabled: true, At: "25:00"}, done, at("2026-11-24 02:00:00")); code(err) != "time_of_day" {
 		t.Errorf("%v", err)
+	}
+}
+
+// One that fails again and again waits ten minutes more each time, an hour at most, and until the next planned time.
+func TestWhenAFailedBackupIsTriedAgain(t *testing.T) {
+	now := time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC)
+	s := license.BackupState{Slot: now.Add(-24 * time.Hour).UnixMilli(), Tries: 1, Done: true}
+	var waits []int
+	for looks := 0; looks < 24*120; looks++ {
+		next, due, err := begin(usual, s, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s = next; due {
+			s = ended(s, false, now)
+			waits = append(waits, int(time.UnixMilli(s.Again).Sub(now).Minutes()))
+		}
+		now = now.Add(30 * time.Second)
+	}
+	if len(waits) != 27 || !slices.Equal(waits[:8], []int{10, 20, 30, 40, 50, 60, 60, 60}) || s.Slot != time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC).UnixMilli() {
+		t.Errorf("%v %+v", waits, s)
+	}
+	if at := again(s, now.Add(2*time.Hour)); at.IsZero() {
+		t.Error("a try that waits is not said")
+	}
+	if at := again(s, time.UnixMilli(s.Again)); !at.IsZero() {
+		t.Errorf("%v, after the next planned time", at)
+	}
+	if s = ended(s, true, now); s.Again != 0 || !s.Done || !again(s, now.Add(time.Hour)).IsZero() {
+		t.Errorf("a good one: %+v", s)
 	}
 }
 

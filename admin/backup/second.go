@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"goldfish/license"
 	"goldfish/license/fault"
 )
 
@@ -41,6 +42,38 @@ func copyBackup(r *Report, folder, path string) error {
 		return fault.New(fault.Unavailable, "backup_checksum").With("path", path)
 	}
 	return publish(tmp, path, sum)
+}
+
+// errNoBackup says that there is no good backup to be copied.
+var errNoBackup = errors.New("backup: no good backup is there")
+
+// recopy puts the named backup into the second folder, which lacks it, and notes how that went. Whatever lies there
+// under its name with the same bytes is the copy. It is errNoBackup if the backup is gone or damaged.
+func (k *Keeper) recopy(name string) error {
+	p, err := k.a.BackupPlan(license.System)
+	if err != nil {
+		return err
+	}
+	e, is := entry(filepath.Join(k.dir, name))
+	if !is {
+		return errNoBackup
+	}
+	sum, err := sumFile(e.Path)
+	if err = errors.Join(err, compare(e.Path, sum)); err != nil || !e.Summed {
+		return errors.Join(errNoBackup, err)
+	}
+	r := &Report{Path: e.Path, Bytes: e.Bytes, SHA256: sum}
+	if p.SecondFolder != "" {
+		err = copyTo(r, p.SecondFolder)
+		if there, serr := sumFile(filepath.Join(p.SecondFolder, name)); fault.Has(err, "backup_exists") && serr == nil && there == sum {
+			err = nil
+		}
+	}
+	k.noteGood(r, err, func(*license.BackupState) {})
+	if _, err := k.prune(p); err != nil {
+		complain(k.a, k.o, Explain(k.dir, err))
+	}
+	return nil
 }
 
 // CheckSecond says what keeps a folder from being the second one beside the first: it must be there, be another than

@@ -1393,6 +1393,12 @@ export interface components {
             next_at: string | null;
             /** @description The cap is exceeded, though the older backups were thinned to one a week */
             over_cap: boolean;
+            /**
+             * Format: date-time
+             * @description When a planned backup that failed is tried again before that
+             * @example 2026-11-23T14:00:00Z
+             */
+            retry_at: string | null;
             running: boolean;
             /** @description A full path, best on another disk; empty for none */
             second_folder?: string;

@@ -46,6 +46,8 @@ export const dataFile: typeof chinese = {
     planOffHint: 'While they are off, there are new backups only when you make one.',
     change: 'Change plan',
     next: 'Next',
+    retry: 'Tried again',
+    retryAt: (at: string) => `${at}, until one is good or the next planned time comes`,
     last: 'Last',
     lastOk: (when) => `${when}, good`,
     lastFailed: (when) => `${when}, failed`,

@@ -42,6 +42,8 @@ export const dataFile = {
     planOffHint: '自动备份关闭后，只有您手动备份时才会有新的备份。',
     change: '修改计划',
     next: '下次',
+    retry: '失败后重试',
+    retryAt: (at: string) => `${at}（直到成功或到下次备份时间）`,
     last: '上次',
     lastOk: (when: string) => `${when}，成功`,
     lastFailed: (when: string) => `${when}，失败`,

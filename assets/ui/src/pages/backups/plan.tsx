@@ -34,6 +34,12 @@ export function Plan({ plan }: { plan: PlanState }) {
           <dt>{words.next}</dt>
           <dd>{plan.enabled ? format.dateTime(plan.next_at) : text.common.none}</dd>
         </div>
+        {plan.retry_at && (
+          <div>
+            <dt>{words.retry}</dt>
+            <dd>{words.retryAt(format.dateTime(plan.retry_at))}</dd>
+          </div>
+        )}
         <div>
           <dt>{words.last}</dt>
           <dd>{last}</dd>
