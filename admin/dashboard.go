@@ -40,6 +40,7 @@ type StatusOut struct {
 	ConsoleURL string   `json:"console_url"`
 	ClientURL  string   `json:"client_url"`
 	Now        web.Time `json:"now" doc:"The appliance's clock"`
+	Compacting bool     `json:"compacting" doc:"The file is being compacted: changes wait for a moment"`
 }
 
 func (c *Console) registerDashboard(a *web.API) {
@@ -75,5 +76,6 @@ func (c *Console) status(*web.Call, *struct{}) (StatusOut, error) {
 	return StatusOut{
 		Version: c.opts.Release, StartedAt: web.At(c.opts.Started), DataFile: c.opts.DataFile, FileBytes: c.rules.DB().Size(),
 		ConsoleURL: c.opts.ConsoleURL, ClientURL: c.opts.ClientURL, Now: web.At(c.rules.Now()),
+		Compacting: c.rules.Compacting(),
 	}, nil
 }

@@ -56,7 +56,7 @@ func (c *Console) file(call *web.Call, _ *struct{}) (out FileOut, err error) {
 	out = FileOut{
 		Path: db.Path(), Bytes: db.Size(), CopyWindowSeconds: copying.Window.Seconds(), CopyWindowWanted: copying.Wanted.Seconds(),
 		Pins: copying.Pins, PinnedBytes: copying.Bytes, Gaps: copying.Gaps, CleanStart: db.Clean(), LowSpace: db.Low(),
-		Epoch: int(db.Epoch()), Schema: len(license.Schema("").Migrations), Release: c.opts.Release, Compacting: s.Work == backup.WorkCompact,
+		Epoch: int(db.Epoch()), Schema: len(license.Schema("").Migrations), Release: c.opts.Release, Compacting: s.Work == backup.WorkCompact || c.rules.Compacting(),
 	}
 	if c.opts.Checks != nil {
 		last := c.opts.Checks.Last()

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"goldfish/license"
+	"goldfish/store"
 )
 
 func TestTheFileByTheConsole(t *testing.T) {
@@ -43,4 +44,39 @@ func TestCompactingByTheConsole(t *testing.T) {
 	if d.newApp("y") == "" {
 		t.Error("it takes no more writes")
 	}
+}
+
+// Everybody who looks at the console is told that the file is being compacted, from before it begins until it is over.
+func TestACompactionIsAnnounced(t *testing.T) {
+	d := newDesk(t)
+	d.newBatch(d.newApp("x"), 100, nil)
+	compacting := func() bool { return d.get(adminPath+"/status").data("compacting") == true }
+	l, _ := d.watch(nil)
+	held, let, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- d.DB().Update(func(*store.Tx) error { // the writer has other work: the compaction waits for its turn
+			close(held)
+			<-let
+			return nil
+		})
+	}()
+	<-held
+	if compacting() {
+		t.Error("told before anybody wanted it")
+	}
+	d.want(202, "POST", adminPath+"/file/compact", nil)
+	d.Await("the word of it", compacting)
+	if d.get(adminPath+"/file").data("compacting") != true {
+		t.Error("the page of the file does not say so")
+	}
+	close(let)
+	d.Must(<-ended)
+	event := func(kind string) answer {
+		return l.want("event", func(a answer) bool { return a.text("event.kind") == kind })
+	}
+	begun, done := event("system.compacting"), event("system.compacted")
+	if begun.text("event.actor.kind") != "account" || done.number("seq") != begun.number("seq")+1 {
+		t.Errorf("%s, then %s", begun.raw, done.raw)
+	}
+	d.Await("its end", func() bool { return !compacting() })
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"goldfish/license/password"
@@ -65,6 +66,7 @@ type Authority struct {
 	refusals refusals
 	jobs     jobRunner
 	idle     idleWatch
+	compacts atomic.Int32 // how many compactions are under way
 	seals    sealCount
 	codes    pendingCodes
 	clock    clockWatch

@@ -56,6 +56,7 @@ const (
 	ReceiptAdopted        EventKind = 77
 	ReceiptKept           EventKind = 78
 	ReceiptDecided        EventKind = 79
+	SystemCompacting      EventKind = 80
 )
 
 var eventNames = map[EventKind]string{
@@ -74,7 +75,7 @@ var eventNames = map[EventKind]string{
 	SystemSetting: "system.setting.changed", SystemBackupDeleted: "system.backup.deleted", SystemBackupTaken: "system.backup.downloaded",
 	KeyringSlotAdded: "keyring.slot.added", KeyringSlotRemoved: "keyring.slot.removed", KeyringRotated: "keyring.rotated",
 	KeyringRecoverySet: "keyring.recovery.set", SystemUnsealed: "system.unsealed", SystemCompacted: "system.compacted",
-	SystemRestored: "system.restored",
+	SystemRestored: "system.restored", SystemCompacting: "system.compacting",
 	ReceiptAdopted: "receipt.adopted", ReceiptKept: "receipt.kept", ReceiptDecided: "receipt.decided",
 }
 

@@ -310,7 +310,7 @@ func (r *rotation) dropOld() error {
 
 // finish compacts the file, which still holds what was sealed under the old key. If that fails it stays wished for.
 func (r *rotation) finish() (*Job, error) {
-	if err := r.a.compact(System); err != nil {
+	if err := r.a.compactUnasked(); err != nil {
 		if errors.Is(err, store.ErrClosed) {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package license
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -74,12 +75,24 @@ func (a *Authority) CompactIfWished() error {
 	if err != nil || !a.idle.ripe(a.Now(), a.db.Stats().Commits.Load(), a.db.Size()) {
 		return err
 	}
-	err = a.compact(System)
+	err = a.compactUnasked()
 	a.idle.done(a.Now(), err)
 	return err
 }
 
-// Compact compacts the open file; calls wait as long as it takes. It is recorded.
+// compactUnasked is compact where nobody waits for what comes of it: a failure is recorded, too.
+func (a *Authority) compactUnasked() error {
+	err := a.compact(System)
+	if err == nil || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFull) {
+		return err
+	}
+	return errors.Join(err, a.Record(System, about(SystemError, 0, 0, 0).at(LevelError).because("compact_failed")))
+}
+
+// Compacting says whether the file is being compacted, so that changes wait.
+func (a *Authority) Compacting() bool { return a.compacts.Load() > 0 }
+
+// Compact compacts the open file; calls wait as long as it takes. It is recorded when it begins and when it is done.
 func (a *Authority) Compact(who Actor) error {
 	if err := who.Authorise(WriteFile); err != nil {
 		return err
@@ -103,7 +116,12 @@ func (a *Authority) compact(who Actor) error {
 	if err != nil {
 		return err
 	}
+	a.compacts.Add(1)
+	defer a.compacts.Add(-1)
 	before := a.db.Size()
+	if err := a.Record(who, about(SystemCompacting, 0, 0, 0).with("bytes", strconv.FormatInt(before, 10))); err != nil {
+		return err
+	}
 	if err := a.db.Compact(); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package license
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -109,6 +110,9 @@ func TestRotationLeavesNoBytesBehind(t *testing.T) {
 	if j := mustRotate(t, a); j.State != JobDone {
 		t.Fatalf("%+v", j)
 	}
+	if begun, done := recorded(t, a, SystemCompacting), recorded(t, a, SystemCompacted); len(begun) != 1 || len(done) != 1 || begun[0].Actor != ActorSystem || begun[0].Args["bytes"] != done[0].Args["before"] {
+		t.Errorf("announced: %+v, done: %+v", begun, done)
+	}
 	if n := holds(t, a.db.Path(), old...); n != 0 {
 		t.Errorf("%d of %d are still in the file", n, len(old))
 	}
@@ -190,5 +194,56 @@ func TestEachWishIsGranted(t *testing.T) {
 	mustRegister(t, a, "alice")
 	if err := a.Compact(mustBe(t, a, mustSignIn(t, a, "alice").Access)); err == nil {
 		t.Error("a customer compacts the file")
+	}
+}
+
+// A compaction that fails though nobody waits for it is told, and leaves everything as it was.
+func TestACompactionThatFailsIsTold(t *testing.T) {
+	a, clock := people(t)
+	if err := a.db.Update(func(tx *store.Tx) error {
+		return errors.Join(wishCompaction(tx), marks.Put(tx, &Marker{Name: "damaged", Value: 0x1234567890abcdef}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	row, err := store.Read(a.db, func(tx *store.Tx) ([]byte, error) { return tx.Raw("marks", []byte("damaged")), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := bytes.Clone(row)
+	bad[len(bad)-1] ^= 1
+	exchange(t, a.db.Path(), row, bad)
+	if err := a.CompactIfWished(); !errors.Is(err, store.ErrDamaged) || !a.wished(t) || a.Compacting() {
+		t.Errorf("%v", err)
+	}
+	if told := recorded(t, a, SystemError); len(told) != 1 || told[0].Code != "compact_failed" || told[0].Level != LevelError {
+		t.Errorf("%+v", told)
+	}
+	if begun, done := recorded(t, a, SystemCompacting), recorded(t, a, SystemCompacted); len(begun) != 1 || len(done) != 0 {
+		t.Errorf("%+v %+v", begun, done)
+	}
+	exchange(t, a.db.Path(), bad, row)
+	clock.Advance(compactAgain)
+	if err := a.CompactIfWished(); err != nil || a.wished(t) {
+		t.Errorf("once it is mended: %v", err)
+	}
+}
+
+// exchange puts other bytes into the raw file wherever some are.
+func exchange(t *testing.T, path string, old, next []byte) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for at := bytes.Index(raw, old); at >= 0; at = bytes.Index(raw, old) {
+		if _, err := f.WriteAt(next, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		copy(raw[at:], next)
 	}
 }

@@ -2,6 +2,7 @@ import { QueryClient } from '@tanstack/react-query'
 import { describe, expect, it } from 'vitest'
 import { follower, nounsOf } from './follow'
 import type { LiveMessage } from './live'
+import { askAgain, type Status } from './status'
 
 function stage() {
   const queries = new QueryClient()
@@ -66,6 +67,31 @@ describe('follower', () => {
     queries.setQueryData(['status'], {})
     follow({ type: 'reset' })
     expect(old(['status'])).toBe(true)
+  })
+
+  it('says at once that the file is compacted, and takes the word away at the end', () => {
+    const { queries, works, follow, old } = stage()
+    const compacting = () => queries.getQueryData<Status>(['status'])?.compacting
+    follow(event('system.compacting'))
+    expect(queries.getQueryData(['status'])).toBeUndefined() // there is nothing to change yet
+    for (const end of ['system.compacted', 'system.error']) {
+      queries.setQueryData(['status'], { version: '1', compacting: false })
+      follow(event('system.compacting'))
+      expect(queries.getQueryData(['status'])).toEqual({ version: '1', compacting: true })
+      follow(event('system.backup'))
+      expect(compacting()).toBe(true)
+      follow(event(end))
+      expect(compacting()).toBe(false)
+    }
+    works.at(-1)?.()
+    expect(old(['status'])).toBe(true)
+  })
+
+  it('asks every second while the file is compacted: a missed end does not leave the word standing', () => {
+    const status = { compacting: true } as Status
+    expect(askAgain(status)).toBe(1000)
+    expect(askAgain({ ...status, compacting: false })).toBe(false)
+    expect(askAgain(undefined)).toBe(false)
   })
 
   it('knows an unknown kind as one for the overview only', () => {

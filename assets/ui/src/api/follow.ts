@@ -3,6 +3,7 @@ import type { LiveMessage } from './live'
 import type { Page } from './call'
 import type { Device } from './devices'
 import type { Job } from './jobs'
+import type { Status } from './status'
 
 /** The first member of every query's key: one for each noun. */
 export type Noun =
@@ -71,6 +72,7 @@ export function follower(
   return (message) => {
     switch (message.type) {
       case 'event':
+        putCompacting(queries, message.event.kind)
         mark(nounsOf(message.event.kind))
         return
       case 'presence':
@@ -97,4 +99,10 @@ function putInLists<T extends { id: string }>(queries: QueryClient, noun: Noun, 
     if (!page?.items.some((item) => item.id === row.id)) return page
     return { ...page, items: page.items.map((item) => (item.id === row.id ? { ...item, ...row } : item)) }
   })
+}
+
+/** Compaction is told at once: the pause that it makes is short. Where it failed there may be no more than an error. */
+function putCompacting(queries: QueryClient, kind: string): void {
+  if (kind !== 'system.compacting' && kind !== 'system.compacted' && kind !== 'system.error') return
+  queries.setQueryData<Status>(['status'], (status) => status && { ...status, compacting: kind === 'system.compacting' })
 }

@@ -4,10 +4,14 @@ import type { components } from './types'
 
 export type Status = components['schemas']['Status']
 
+/** How soon to ask again: every second while the file is compacted, so that the word of it goes also without an event. */
+export const askAgain = (status: Status | undefined): number | false => (status?.compacting ? 1000 : false)
+
 export function useStatus() {
   return useQuery({
     queryKey: ['status'],
     queryFn: ({ signal }) => call<Status>('/status', { signal }),
     staleTime: 10_000,
+    refetchInterval: ({ state }) => askAgain(state.data),
   })
 }

@@ -2724,6 +2724,8 @@ export interface components {
         };
         Status: {
             client_url: string;
+            /** @description The file is being compacted: changes wait for a moment */
+            compacting: boolean;
             console_url: string;
             data_file: string;
             /** Format: int64 */

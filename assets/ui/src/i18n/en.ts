@@ -62,6 +62,7 @@ export const en: Texts = {
       waiting: 'The live connection was lost and is being opened again; data can still be refreshed by hand',
       off: 'The live connection is off',
     },
+    compacting: 'The data file is being compacted; requests wait for a moment',
   },
   menu: {
     open: 'Open menu',

@@ -54,6 +54,8 @@ export const events: typeof chinese = {
     'system.started': 'System started',
     'system.setting.changed': 'Settings changed',
     'system.unsealed': 'Sealed data file opened',
+    'system.error:compact_failed': 'The data file could not be compacted',
+    'system.compacting': 'Compaction of the data file began',
     'system.compacted': 'Data file compacted',
     'system.restored': 'Backup restored',
     'keyring.slot.added': 'A way to open the data file added',

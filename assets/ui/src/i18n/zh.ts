@@ -61,6 +61,7 @@ export const zh = {
       waiting: '实时连接已断开，正在自动重连；数据仍可手动刷新',
       off: '实时连接未开启',
     },
+    compacting: '正在压缩数据文件，请求会短暂等待',
   },
   menu: {
     open: '打开菜单',

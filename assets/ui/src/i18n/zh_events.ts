@@ -57,6 +57,8 @@ export const events = {
     'system.started': '系统启动',
     'system.setting.changed': '修改了设置',
     'system.unsealed': '打开了封存的数据文件',
+    'system.error:compact_failed': '压缩数据文件没有成功',
+    'system.compacting': '开始压缩数据文件',
     'system.compacted': '压缩了数据文件',
     'system.restored': '恢复了备份',
     'keyring.slot.added': '新增了打开数据文件的方式',

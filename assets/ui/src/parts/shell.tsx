@@ -72,6 +72,17 @@ function Version() {
   return <p className="side-foot">{status.data ? status.data.version : ''}</p>
 }
 
+/** A quiet word while the file is compacted and requests wait. */
+function Pause() {
+  const text = useText()
+  const compacting = useStatus().data?.compacting
+  return (
+    <span className="pause" role="status">
+      {compacting && text.live.compacting}
+    </span>
+  )
+}
+
 function UserMenu() {
   const text = useText()
   const user = useUser()
@@ -140,6 +151,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <Brand />
           </span>
           <span className="push" />
+          <Pause />
           <LineState />
           <LanguageSwitch />
           <UserMenu />
