@@ -9,6 +9,8 @@ import (
 // FileOut is the one file, and how safe it is to copy.
 type FileOut struct {
 	Path              string       `json:"path"`
+	ApplianceID       string       `json:"appliance_id" doc:"The appliance's UUID, iss of all that it signs"`
+	CopiedAt          web.Time     `json:"copied_at" doc:"When it became an appliance of its own, beside the one that the file was copied from; empty: it never did"`
 	Bytes             int64        `json:"bytes"`
 	CopyWindowSeconds float64      `json:"copy_window_seconds" doc:"How long a plain copy that begins now may take"`
 	CopyWindowWanted  float64      `json:"copy_window_wanted" doc:"How long it should be allowed to; less while the file changes fast"`
@@ -51,10 +53,14 @@ func (c *Console) file(call *web.Call, _ *struct{}) (out FileOut, err error) {
 	if err != nil {
 		return out, err
 	}
+	copied, err := c.rules.CopiedAt(call.Actor)
+	if err != nil {
+		return out, err
+	}
 	db := c.rules.DB()
 	copying := db.Copying()
 	out = FileOut{
-		Path: db.Path(), Bytes: db.Size(), CopyWindowSeconds: copying.Window.Seconds(), CopyWindowWanted: copying.Wanted.Seconds(),
+		Path: db.Path(), ApplianceID: db.UUID().String(), CopiedAt: web.Time(copied), Bytes: db.Size(), CopyWindowSeconds: copying.Window.Seconds(), CopyWindowWanted: copying.Wanted.Seconds(),
 		Pins: copying.Pins, PinnedBytes: copying.Bytes, Gaps: copying.Gaps, CleanStart: db.Clean(), LowSpace: db.Low(),
 		Epoch: int(db.Epoch()), Schema: len(license.Schema("").Migrations), Release: c.opts.Release, Compacting: s.Work == backup.WorkCompact || c.rules.Compacting(),
 	}

@@ -35,14 +35,18 @@ func (l *life) closedDoors() (doors [3]Door, err error) {
 	console := web.New(o)
 	web.RegisterStanding(console)
 	registerState(console, l.state)
-	web.RegisterOpening(console, func(c *web.Call, username, password string) (http.Handler, error) {
-		return &l.console, l.unseal(func(s *license.Sealed) (*license.Authority, error) {
-			return s.SignIn(c.Ctx, c.Address(), username, password)
+	web.RegisterOpening(console, func(c *web.Call, username, password string, came license.Arrival) (http.Handler, error) {
+		err := l.unseal(func(s *license.Sealed) (*license.Authority, error) {
+			return s.SignIn(c.Ctx, c.Address(), username, password, came)
 		})
+		if came == license.Moved && fault.Has(err, web.NotSealed().Code) { // somebody else was first, and it is as it should be
+			err = nil
+		}
+		return &l.console, err
 	})
 	registerUnseal(console, func(c *web.Call, in *UnsealIn) (StateOut, error) {
 		err := l.unseal(func(s *license.Sealed) (*license.Authority, error) {
-			return s.Recover(c.Ctx, c.Address(), in.Body.Code, in.Body.Username, in.Body.Password)
+			return s.Recover(c.Ctx, c.Address(), in.Body.Code, in.Body.Username, in.Body.Password, license.Arrival(in.Body.Copied))
 		})
 		if err != nil {
 			return StateOut{}, err
@@ -56,18 +60,19 @@ func (l *life) closedDoors() (doors [3]Door, err error) {
 	return [3]Door{{Handler: console}, {Handler: client}, {Handler: orders}}, nil
 }
 
-// unseal has the sealed file opened, and returns when the house over it answers; at once where one does already.
+// unseal has the sealed file opened, and returns when the house over it answers. Where one does already, open has done
+// nothing: fault not_sealed.
 func (l *life) unseal(open func(*license.Sealed) (*license.Authority, error)) error {
 	s, ready := l.sealedFile()
 	if ready {
-		return nil
+		return web.NotSealed()
 	}
 	if s == nil {
 		return l.why()
 	}
 	a, err := open(s)
 	if _, ready := l.sealedFile(); err != nil && ready { // somebody else was first
-		return nil
+		return web.NotSealed()
 	}
 	if err != nil && fault.Of(err).Kind != fault.Internal {
 		return err

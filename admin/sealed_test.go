@@ -240,7 +240,7 @@ func TestAnExchangeCanEndSealed(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		opened, err := other.SignIn(t.Context(), netip.MustParseAddr("127.0.0.1"), "admin", licensetest.Password)
+		opened, err := other.SignIn(t.Context(), netip.MustParseAddr("127.0.0.1"), "admin", licensetest.Password, license.Moved)
 		if err != nil {
 			return err
 		}

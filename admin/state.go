@@ -191,6 +191,7 @@ type UnsealIn struct {
 		Code     string `json:"recovery_code" doc:"As it was shown when it was made; spaces and dashes do not count"`
 		Username string `json:"username" example:"admin" doc:"The owner whose password is set anew"`
 		Password string `json:"new_password" example:"Goldfish-2026!"`
+		Copied   bool   `json:"copied,omitzero" doc:"The machine that the file came from goes on, and this appliance gets an identity of its own"`
 	}
 }
 
@@ -210,6 +211,6 @@ func (c *Console) registerStanding(a *web.API) {
 	}
 	registerState(a, state)
 	registerUnseal(a, func(*web.Call, *UnsealIn) (StateOut, error) {
-		return StateOut{}, fault.New(fault.Conflict, "not_sealed")
+		return StateOut{}, web.NotSealed()
 	})
 }

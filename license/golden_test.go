@@ -252,7 +252,7 @@ func TestTheFirstReleasesVendorGoesOn(t *testing.T) {
 	if err != nil || !s.HasPassword() {
 		t.Fatalf("no slot was made: %v", err)
 	}
-	b, err := s.SignIn(context.Background(), local.Address, "admin", "Demo-Vendor-2026!")
+	b, err := s.SignIn(context.Background(), local.Address, "admin", "Demo-Vendor-2026!", Moved)
 	if err != nil {
 		t.Fatal(err)
 	}

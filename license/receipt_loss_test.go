@@ -370,7 +370,7 @@ func TestCopyOnAnotherMachine(t *testing.T) {
 	}
 	sealed, err := license.OpenSealed(l.copy, o)
 	l.Must(err)
-	a, err := sealed.SignIn(t.Context(), netip.MustParseAddr("127.0.0.1"), "admin", licensetest.Password)
+	a, err := sealed.SignIn(t.Context(), netip.MustParseAddr("127.0.0.1"), "admin", licensetest.Password, license.Moved)
 	l.Must(err)
 	t.Cleanup(func() { l.Must(a.Close()) })
 	l.World = &licensetest.World{Authority: a, T: t, Clock: l.Clock, Path: l.copy, Owner: l.Owner}

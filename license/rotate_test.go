@@ -133,11 +133,11 @@ func TestRotationSealsEverythingAnew(t *testing.T) {
 	if !opensWith(t, a, "admin", goodPassword) {
 		t.Error("the password does not open it any more")
 	}
-	b := opened(t)(sealedAt(t, copied(t, a), machine('x', clock)).Recover(t.Context(), elsewhere, code, "admin", nextPassword))
+	b := opened(t)(sealedAt(t, copied(t, a), machine('x', clock)).Recover(t.Context(), elsewhere, code, "admin", nextPassword, Moved))
 	if rows := underKeys(t, b); len(rows) != 1 {
 		t.Errorf("elsewhere: %v", rows)
 	}
-	opened(t)(sealedAt(t, before, machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword)) // old copies stay as they are
+	opened(t)(sealedAt(t, before, machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword, Moved)) // old copies stay as they are
 	told := recorded(t, a, KeyringRotated)
 	if len(told) != 2 || told[0].Code != "begun" || told[0].ActorID != who.Account || told[1].Code != "" || told[1].Args["data_key"] != "2" {
 		t.Errorf("events: %+v", told)

@@ -60,6 +60,7 @@ func (s *Sealed) Close() error {
 // opener is who opens the file, and by which root and slot.
 type opener struct {
 	who     Actor
+	came    Arrival
 	root    *keyring.Root
 	slot    uint32
 	account *Account
@@ -70,29 +71,30 @@ type opener struct {
 // SignIn opens the file with an owner's password. This machine's slot takes the place of another's, the epoch rises, and
 // all sessions end, in one transaction; whoever asked signs in at the Authority then. An unknown name and a wrong
 // password get one answer for one Argon2id. Wrong ones are recorded, without the name, and the address waits longer
-// each time.
+// each time. A file that was copied gets a UUID of its own in the same transaction, and its plan of backups no second
+// folder.
 //
 // Faults: credentials_wrong, account_disabled, rate_limited, busy.
-func (s *Sealed) SignIn(ctx context.Context, address netip.Addr, username, plain string) (*Authority, error) {
-	return s.attempt(address, func() (*opener, error) { return s.byPassword(ctx, username, plain) })
+func (s *Sealed) SignIn(ctx context.Context, address netip.Addr, username, plain string, came Arrival) (*Authority, error) {
+	return s.attempt(address, came, func() (*opener, error) { return s.byPassword(ctx, username, plain) })
 }
 
 // Recover opens the file with the recovery code, and sets another password of an owner: that one signs in with it then.
 // Otherwise it is like SignIn.
 //
 // Faults: recovery_code_form (recovery_code), recovery_wrong, password_weak (new_password), rate_limited, busy.
-func (s *Sealed) Recover(ctx context.Context, address netip.Addr, code, username, newPassword string) (*Authority, error) {
-	return s.attempt(address, func() (*opener, error) { return s.byCode(ctx, code, username, newPassword) })
+func (s *Sealed) Recover(ctx context.Context, address netip.Addr, code, username, newPassword string, came Arrival) (*Authority, error) {
+	return s.attempt(address, came, func() (*opener, error) { return s.byCode(ctx, code, username, newPassword) })
 }
 
 // attempt lets an address try, and records a try that failed.
-func (s *Sealed) attempt(address netip.Addr, prove func() (*opener, error)) (*Authority, error) {
+func (s *Sealed) attempt(address netip.Addr, came Arrival, prove func() (*opener, error)) (*Authority, error) {
 	if err := s.delays.try(address); err != nil {
 		return nil, err
 	}
 	by, err := prove()
 	if err == nil {
-		by.who = Actor{Kind: ActorAccount, Account: by.account.ID, Role: RoleOwner, Address: address}
+		by.who, by.came = Actor{Kind: ActorAccount, Account: by.account.ID, Role: RoleOwner, Address: address}, came
 		return s.open(by)
 	}
 	f := fault.Of(err)
@@ -236,7 +238,7 @@ func (s *Sealed) open(by *opener) (*Authority, error) {
 
 // unseal is the one transaction of opening: a kill before its end leaves the file sealed, after it open.
 func (k *openKeys) unseal(tx *store.Tx, by *opener, machine *keyring.Draft) error {
-	if _, err := nextEpoch(tx, 0, true); err != nil { // which ends all sessions; before any event, for it may be a loss
+	if _, err := nextEpoch(tx, by.came.above(tx), true); err != nil { // which ends all sessions; before any event, for it may be a loss
 		return err
 	}
 	if err := k.putMachine(tx, machine); err != nil {
@@ -262,7 +264,13 @@ func (k *openKeys) unseal(tx *store.Tx, by *opener, machine *keyring.Draft) erro
 			return err
 		}
 	}
-	return record(tx, by.who, about(SystemUnsealed, NounAccount, by.account.ID, 0).at(LevelWarning))
+	e := about(SystemUnsealed, NounAccount, by.account.ID, 0).at(LevelWarning)
+	if by.came == Copied {
+		if e, err = becomeAnother(tx, by.who, e); err != nil {
+			return err
+		}
+	}
+	return record(tx, by.who, e)
 }
 
 // recovered sets the password of whoever had the recovery code.

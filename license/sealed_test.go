@@ -100,7 +100,7 @@ func TestTheWellKnownPasswordMakesNoSlot(t *testing.T) {
 	if s.HasPassword() || s.HasRecovery() {
 		t.Error("something opens it")
 	}
-	_, err := s.SignIn(t.Context(), elsewhere, FirstUsername, FirstPassword)
+	_, err := s.SignIn(t.Context(), elsewhere, FirstUsername, FirstPassword, Moved)
 	wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
 }
 
@@ -120,7 +120,7 @@ func TestOwnerOpensTheFileElsewhere(t *testing.T) {
 		t.Error("it is not known what opens it")
 	}
 	clock.Advance(time.Hour)
-	b := opened(t)(s.SignIn(t.Context(), elsewhere, " ADMIN", goodPassword))
+	b := opened(t)(s.SignIn(t.Context(), elsewhere, " ADMIN", goodPassword, Moved))
 	if got := slotsOf(t, b); got != "machine, password admin" {
 		t.Errorf("slots: %s", got)
 	}
@@ -139,7 +139,7 @@ func TestOwnerOpensTheFileElsewhere(t *testing.T) {
 			t.Errorf("the %s slot was last used at %d", slot.Kind, slot.Used)
 		}
 	}
-	if _, err := s.SignIn(t.Context(), far.Address, "admin", goodPassword); !fault.Has(err, "busy") {
+	if _, err := s.SignIn(t.Context(), far.Address, "admin", goodPassword, Moved); !fault.Has(err, "busy") {
 		t.Errorf("once more: %v", err)
 	}
 	if err := errors.Join(s.Close(), b.Close()); err != nil {
@@ -165,7 +165,7 @@ func TestMovedFileNoLongerOpensWhereItWas(t *testing.T) {
 	a, clock := people(t)
 	tokens, _ := changed(t, a)
 	path := copied(t, a)
-	b := opened(t)(sealedAt(t, path, machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword))
+	b := opened(t)(sealedAt(t, path, machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword, Moved))
 	theirs, _, err := b.SignIn(t.Context(), far, SignInIn{Name: "admin", Password: goodPassword})
 	if err != nil {
 		t.Fatal(err)
@@ -191,14 +191,14 @@ func TestSealedFileReadsNamesAsUsual(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, typed := range map[string]string{"admin": composed, "AdMin ": decomposed, " owner@example.COM": composed} {
-		b := opened(t)(sealedAt(t, copied(t, a), machine('x', clock)).SignIn(t.Context(), elsewhere, name, typed))
+		b := opened(t)(sealedAt(t, copied(t, a), machine('x', clock)).SignIn(t.Context(), elsewhere, name, typed, Moved))
 		if _, _, err := b.SignIn(t.Context(), far, SignInIn{Name: name, Password: typed}); err != nil {
 			t.Errorf("%q: opened, then %v", name, err)
 		}
 	}
 	s := sealedAt(t, copied(t, a), machine('x', clock))
 	for i, typed := range []string{composed + "x", strings.Repeat("x", 73), strings.Repeat("é", 37), strings.Repeat("x", 1<<20), ""} {
-		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 0, byte(i), 1}), "admin", typed)
+		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 0, byte(i), 1}), "admin", typed, Moved)
 		wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
 	}
 }
@@ -234,7 +234,7 @@ func TestSealedFileTellsNothing(t *testing.T) {
 		network++
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 0, network, 1}), name, plain)
+		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 0, network, 1}), name, plain, Moved)
 		runtime.ReadMemStats(&after)
 		if f := fault.Of(err); f.Kind != fault.Unauthenticated || f.Code != "credentials_wrong" || f.Args != nil || f.Field != "" {
 			t.Errorf("%s: %+v", name, f)
@@ -280,7 +280,7 @@ func TestSealedFileSlowsGuessingDown(t *testing.T) {
 	changed(t, a)
 	s := sealedAt(t, copied(t, a), machine('x', clock))
 	try := func(addr string) *fault.Error {
-		_, err := s.SignIn(t.Context(), netip.MustParseAddr(addr), "admin", "wrong")
+		_, err := s.SignIn(t.Context(), netip.MustParseAddr(addr), "admin", "wrong", Moved)
 		return fault.Of(err)
 	}
 	for n := range 12 {
@@ -312,7 +312,7 @@ func TestSealedFileSlowsGuessingDown(t *testing.T) {
 		t.Errorf("hours later the wait is %v", f.Retry)
 	}
 	clock.Advance(time.Hour)
-	opened(t)(s.SignIn(t.Context(), netip.MustParseAddr("203.0.113.1"), "admin", goodPassword))
+	opened(t)(s.SignIn(t.Context(), netip.MustParseAddr("203.0.113.1"), "admin", goodPassword, Moved))
 }
 
 // One Argon2id runs at a time, a few wait, others hear that it is busy; that is no wrong attempt.
@@ -324,7 +324,7 @@ func TestSealedFileIsBusy(t *testing.T) {
 		s.slots.room <- struct{}{}
 	}
 	for range 3 {
-		_, err := s.SignIn(t.Context(), far.Address, "admin", goodPassword)
+		_, err := s.SignIn(t.Context(), far.Address, "admin", goodPassword, Moved)
 		wantFault(t, err, fault.Unavailable, "busy")
 	}
 	for range cap(s.slots.room) {
@@ -332,13 +332,13 @@ func TestSealedFileIsBusy(t *testing.T) {
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
-	_, err := s.SignIn(ended, far.Address, "admin", goodPassword)
+	_, err := s.SignIn(ended, far.Address, "admin", goodPassword, Moved)
 	wantFault(t, err, fault.Unavailable, "busy")
 	var all sync.WaitGroup
 	answers := make(chan error, slotQueue)
 	for i := range slotQueue {
 		all.Go(func() {
-			_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), "admin", "wrong")
+			_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), "admin", "wrong", Moved)
 			answers <- err
 		})
 	}
@@ -346,7 +346,7 @@ func TestSealedFileIsBusy(t *testing.T) {
 	for range slotQueue {
 		wantFault(t, <-answers, fault.Unauthenticated, "credentials_wrong")
 	}
-	opened(t)(s.SignIn(t.Context(), far.Address, "admin", goodPassword))
+	opened(t)(s.SignIn(t.Context(), far.Address, "admin", goodPassword, Moved))
 }
 
 // Of two who open it at once one does; the file is opened once.
@@ -360,7 +360,7 @@ func TestOfTwoOpenersOneWins(t *testing.T) {
 	var won []*Authority
 	for i := range 6 {
 		all.Go(func() {
-			b, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), "admin", goodPassword)
+			b, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), "admin", goodPassword, Moved)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -389,10 +389,10 @@ func TestDisabledOwnerOpensNothing(t *testing.T) {
 	_, who := changed(t, a)
 	c := &Account{ID: who.Account}
 	c.rewrite(t, a, func(c *Account) { c.Disabled = true })
-	_, err := sealedAt(t, copied(t, a), machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword)
+	_, err := sealedAt(t, copied(t, a), machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword, Moved)
 	wantFault(t, err, fault.Forbidden, "account_disabled")
 	c.rewrite(t, a, func(c *Account) { c.Disabled, c.Role = false, RoleCustomer })
-	_, err = sealedAt(t, copied(t, a), machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword)
+	_, err = sealedAt(t, copied(t, a), machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword, Moved)
 	wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
 }
 
@@ -415,7 +415,7 @@ func TestFiftyFreshMachines(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		b, err := sealedAt(t, file, o).SignIn(t.Context(), elsewhere, "admin", goodPassword)
+		b, err := sealedAt(t, file, o).SignIn(t.Context(), elsewhere, "admin", goodPassword, Moved)
 		if err != nil {
 			t.Fatalf("machine %d: %v", n, err)
 		}
@@ -431,7 +431,7 @@ func TestFiftyFreshMachines(t *testing.T) {
 	}
 	s := sealedAt(t, path, machine('x', clock))
 	for n := range 1000 {
-		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, byte(n >> 8), byte(n), 1}), "admin", fmt.Sprint("Wrong-7-horse", n))
+		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, byte(n >> 8), byte(n), 1}), "admin", fmt.Sprint("Wrong-7-horse", n), Moved)
 		wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
 	}
 }

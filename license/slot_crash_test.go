@@ -151,7 +151,7 @@ func unsealOnce(s *steps) error {
 	if err != nil {
 		return err
 	}
-	a, err := sealed.SignIn(context.Background(), netip.Addr{}, "admin", passwords[0])
+	a, err := sealed.SignIn(context.Background(), netip.Addr{}, "admin", passwords[0], license.Moved)
 	if err != nil {
 		return err
 	}
@@ -327,7 +327,7 @@ func mustHaveOutlived(t *testing.T, path, firstCode string, got said) {
 	for _, file := range []string{before, after} {
 		for i, p := range passwords {
 			if opens := opensElsewhere(t, file, func(s *license.Sealed) (*license.Authority, error) {
-				return s.SignIn(t.Context(), netip.Addr{}, "admin", p)
+				return s.SignIn(t.Context(), netip.Addr{}, "admin", p, license.Moved)
 			}); opens != (i == own) {
 				t.Errorf("password %d opens it: %v; %d is the account's", i, opens, own)
 			}
@@ -335,7 +335,7 @@ func mustHaveOutlived(t *testing.T, path, firstCode string, got said) {
 		good := 0
 		for i, c := range []string{firstCode, got.code} {
 			if c == "" || !opensElsewhere(t, file, func(s *license.Sealed) (*license.Authority, error) {
-				return s.Recover(t.Context(), netip.Addr{}, c, "admin", "Recovered-7-horse")
+				return s.Recover(t.Context(), netip.Addr{}, c, "admin", "Recovered-7-horse", license.Moved)
 			}) {
 				continue
 			}
@@ -393,7 +393,7 @@ func TestKilledWhileUnsealing(t *testing.T) {
 				open++
 			}
 			if !opensElsewhere(t, file, func(s *license.Sealed) (*license.Authority, error) {
-				return s.SignIn(t.Context(), netip.Addr{}, "admin", passwords[0])
+				return s.SignIn(t.Context(), netip.Addr{}, "admin", passwords[0], license.Moved)
 			}) {
 				t.Fatalf("%s %d: the password opens it no more", what, n)
 			}

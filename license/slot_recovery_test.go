@@ -57,7 +57,7 @@ func TestRecoveryCodeMustBeTypedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := s.Recover(t.Context(), elsewhere, r.code, "admin", nextPassword)
+		b, err := s.Recover(t.Context(), elsewhere, r.code, "admin", nextPassword, Moved)
 		if (err == nil) != r.opens || err != nil && !fault.Has(err, "recovery_wrong") {
 			t.Errorf("opens: %v", err)
 		}
@@ -143,15 +143,15 @@ func TestRecoveryOnAnotherMachine(t *testing.T) {
 		{code, "", nextPassword, fault.Unauthenticated, "recovery_wrong", ""},
 	} {
 		network++
-		_, err := s.Recover(t.Context(), netip.AddrFrom4([4]byte{10, 0, network, 1}), r.code, r.name, r.plain)
+		_, err := s.Recover(t.Context(), netip.AddrFrom4([4]byte{10, 0, network, 1}), r.code, r.name, r.plain, Moved)
 		wantFault(t, err, r.kind, r.want)
 		if f := fault.Of(err); f.Field != r.field {
 			t.Errorf("%s names the field %q", r.want, f.Field)
 		}
 	}
-	_, err := s.Recover(t.Context(), netip.AddrFrom4([4]byte{10, 0, network, 7}), code, "admin", nextPassword)
+	_, err := s.Recover(t.Context(), netip.AddrFrom4([4]byte{10, 0, network, 7}), code, "admin", nextPassword, Moved)
 	wantFault(t, err, fault.Limited, "rate_limited")
-	b := opened(t)(s.Recover(t.Context(), elsewhere, strings.ToLower(code), "Admin", nextPassword))
+	b := opened(t)(s.Recover(t.Context(), elsewhere, strings.ToLower(code), "Admin", nextPassword, Moved))
 	wantOver(t, b, tokens)
 	_, _, err = b.SignIn(t.Context(), far, SignInIn{Name: "admin", Password: goodPassword})
 	wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
@@ -178,6 +178,6 @@ func TestRecoveryOfADisabledOwner(t *testing.T) {
 	a, clock := people(t)
 	who, code := ownerWithCode(t, a)
 	(&Account{ID: who.Account}).rewrite(t, a, func(c *Account) { c.Disabled = true })
-	_, err := sealedAt(t, copied(t, a), machine('x', clock)).Recover(t.Context(), elsewhere, code, "admin", nextPassword)
+	_, err := sealedAt(t, copied(t, a), machine('x', clock)).Recover(t.Context(), elsewhere, code, "admin", nextPassword, Moved)
 	wantFault(t, err, fault.Unauthenticated, "recovery_wrong")
 }

@@ -23,7 +23,7 @@ func opensWith(t *testing.T, a *Authority, name, plain string) bool {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	b, err := s.SignIn(t.Context(), elsewhere, name, plain)
+	b, err := s.SignIn(t.Context(), elsewhere, name, plain, Moved)
 	if err != nil {
 		if !fault.Has(err, "credentials_wrong") {
 			t.Error(err)
@@ -50,7 +50,7 @@ func TestPasswordChangeSwapsTheSlot(t *testing.T) {
 	if opensWith(t, a, "admin", goodPassword) || !opensWith(t, a, "admin", nextPassword) {
 		t.Error("a copy does not open with the present password alone")
 	}
-	opened(t)(sealedAt(t, before, machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword))
+	opened(t)(sealedAt(t, before, machine('x', clock)).SignIn(t.Context(), elsewhere, "admin", goodPassword, Moved))
 	added, gone := recorded(t, a, KeyringSlotAdded), recorded(t, a, KeyringSlotRemoved)
 	if len(added) != 2 || len(gone) != 1 || added[1].Args["slot"] != "password" || gone[0].Object != who.Account || gone[0].ActorID != who.Account {
 		t.Errorf("%+v %+v", added, gone)

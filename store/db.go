@@ -125,7 +125,7 @@ type DB struct {
 	sealer atomic.Pointer[Sealer]
 	cache  *rowCache
 	epoch  atomic.Uint32
-	uuid   uuid.UUID
+	uuid   atomic.Pointer[uuid.UUID]
 
 	foundVersion uint32
 	foundRelease string
@@ -258,8 +258,8 @@ func (db *DB) Path() string { return db.path }
 // is a copy of a running file.
 func (db *DB) Clean() bool { return db.clean }
 
-// UUID is the appliance's own, made with the file and kept for good.
-func (db *DB) UUID() uuid.UUID { return db.uuid }
+// UUID is the appliance's own, made with the file and kept for good, unless a copy takes another (Tx.RenewUUID).
+func (db *DB) UUID() uuid.UUID { return *db.uuid.Load() }
 
 // Epoch is the file's present epoch, 1 at first.
 func (db *DB) Epoch() uint16 { return uint16(db.epoch.Load()) }

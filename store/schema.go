@@ -170,7 +170,8 @@ func (tx *Tx) identity() (version uint32, err error) {
 	if err != nil {
 		return 0, err
 	}
-	copy(db.uuid[:], id)
+	own := uuid.UUID(id)
+	db.uuid.Store(&own)
 	e, err := tx.meta("epoch", 2)
 	if err != nil {
 		return 0, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"goldfish/license"
@@ -105,6 +106,7 @@ type signInIn struct {
 		Password string `json:"password" example:"Goldfish-2026!"`
 		AppID    appID  `json:"app_id,omitzero" doc:"The app that the customer comes from"`
 		Cookie   bool   `json:"cookie,omitzero" doc:"Put the refresh token into a cookie that scripts cannot read"`
+		Copied   bool   `json:"copied,omitzero" doc:"Only where the data file is sealed, else 409 not_sealed: the machine that it came from goes on, and this appliance gets an identity of its own"`
 	}
 }
 
@@ -124,23 +126,30 @@ type passwordIn struct {
 
 var loginOp = Op{
 	Method: "POST", Path: "/api/v1/auth/login", ID: "login", Tag: "auth", Summary: "登录 · Sign in",
-	Public: true, Message: "signed_in", Errors: []int{401, 403, 404},
+	Public: true, Message: "signed_in", Errors: []int{401, 403, 404, 409},
 }
 
 // RegisterOpening adds the one route of sessions that a closed API has: a sign-in that opens the appliance. Its form is
-// judged as always; what open gives then answers the same request.
-func RegisterOpening(a *API, open func(c *Call, username, password string) (http.Handler, error)) {
+// judged as always; what open gives then answers the same request, which says no more how the file came here.
+func RegisterOpening(a *API, open func(c *Call, username, password string, came license.Arrival) (http.Handler, error)) {
 	op := loginOp
 	a.note(&op)
 	huma.Register(a.huma, a.operation(&op, mustBody), func(ctx context.Context, in *signInIn) (*huma.StreamResponse, error) {
 		c := callOf(ctx)
-		next, err := open(c, in.Body.Username, in.Body.Password)
+		next, err := open(c, in.Body.Username, in.Body.Password, license.Arrival(in.Body.Copied))
+		if err == nil && in.Body.Copied {
+			in.Body.Copied = false
+			c.Raw, err = json.Marshal(in.Body)
+		}
 		if err != nil {
 			return nil, c.refuse(err)
 		}
 		return &huma.StreamResponse{Body: func(huma.Context) { c.pass(next) }}, nil
 	})
 }
+
+// NotSealed is the fault of an opening where the data file is open: what it was to do besides was not done.
+func NotSealed() *fault.Error { return fault.New(fault.Conflict, "not_sealed") }
 
 // pass lets another handler answer the request, whose body was read here.
 func (c *Call) pass(next http.Handler) {
@@ -194,6 +203,9 @@ func signUp(c *Call, in *registerIn) (UserData, error) {
 }
 
 func signIn(c *Call, in *signInIn) (SignInOut, error) {
+	if in.Body.Copied {
+		return SignInOut{}, NotSealed()
+	}
 	app, err := in.Body.AppID.parse()
 	if err != nil {
 		return SignInOut{}, err
