@@ -82,7 +82,7 @@ func changeKeys() {
 		s.what = what
 		s.at, _ = strconv.ParseInt(at, 10, 64)
 	}
-	do := map[string]func(*steps) error{"change": changeAll, "unseal": unsealOnce}[os.Getenv(keysDo)]
+	do := map[string]func(*steps) error{"change": changeAll, "unseal": unsealAs(license.Moved), "copy": unsealAs(license.Copied)}[os.Getenv(keysDo)]
 	if err := do(s); err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
@@ -146,17 +146,19 @@ func changeAll(s *steps) error {
 	return a.Close()
 }
 
-func unsealOnce(s *steps) error {
-	sealed, err := license.OpenSealed(os.Getenv(keysEnv), keyOptions(s, otherKey))
-	if err != nil {
-		return err
+func unsealAs(came license.Arrival) func(*steps) error {
+	return func(s *steps) error {
+		sealed, err := license.OpenSealed(os.Getenv(keysEnv), keyOptions(s, otherKey))
+		if err != nil {
+			return err
+		}
+		a, err := sealed.SignIn(context.Background(), netip.Addr{}, "admin", passwords[0], came)
+		if err != nil {
+			return err
+		}
+		fmt.Println("opened")
+		return a.Close()
 	}
-	a, err := sealed.SignIn(context.Background(), netip.Addr{}, "admin", passwords[0], license.Moved)
-	if err != nil {
-		return err
-	}
-	fmt.Println("opened")
-	return a.Close()
 }
 
 // said is what a child has acknowledged before it was killed.
@@ -403,6 +405,47 @@ func TestKilledWhileUnsealing(t *testing.T) {
 	if sealed == 0 || open == 0 {
 		t.Error("all kills fell on one side of the transaction")
 	}
+}
+
+// TestKilledWhileACopyIsOpened kills the process at the last steps of it: afterwards the file is sealed and the original's,
+// or open and an appliance of its own, never half of each.
+func TestKilledWhileACopyIsOpened(t *testing.T) {
+	path, _ := prepared(t)
+	original, _ := identityOf(t, path)
+	whole := runChild(t, duplicate(t, path), "copy", "")
+	if !whole.ended || !whole.opened {
+		t.Fatalf("without a kill: %+v", whole)
+	}
+	sealed, open := 0, 0
+	for what, most := range map[string]int{"clock": whole.clockSteps, "rand": whole.randomSteps} {
+		for _, n := range chosen(min(killRounds(8), most), most) {
+			file := duplicate(t, path)
+			got := runChild(t, file, "copy", fmt.Sprint(what, " ", n))
+			other := opensAt(t, file, otherKey)
+			switch id, epoch := identityOf(t, file); {
+			case !other && !got.opened && id == original && epoch == 1:
+				sealed++
+			case other && id != original && epoch == 3:
+				open++
+			default:
+				t.Fatalf("%s %d: opens there %v, acknowledged %v, the original's %v, epoch %d", what, n, other, got.opened, id == original, epoch)
+			}
+		}
+	}
+	t.Logf("%d still sealed, %d open", sealed, open)
+	if sealed == 0 || open == 0 {
+		t.Error("all kills fell on one side of the transaction")
+	}
+}
+
+func identityOf(t *testing.T, path string) (id string, epoch uint16) {
+	t.Helper()
+	db, err := store.Open(duplicate(t, path), store.Options{Schema: license.Schema("test"), Clock: time.Now, Rand: rand.Reader, MustExist: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	return db.UUID().String(), db.Epoch()
 }
 
 func opensAt(t *testing.T, path string, key []byte) bool {
