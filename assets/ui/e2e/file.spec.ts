@@ -179,6 +179,7 @@ test('the file goes to another machine, and is opened by its owner or by the rec
       await changeKeys(story)
     })
     await within({ copyOf: home.file, stands: 'sealed' }, (away) => tell(away, 'zh', openByOwner))
+    await within({ copyOf: home.file, stands: 'sealed' }, (away) => tell(away, 'zh', openAsCopy, 360))
     await within({ copyOf: home.file, stands: 'sealed' }, (away) => tell(away, 'zh', (story) => openByCode(story, code)))
   }))
 
@@ -258,6 +259,37 @@ async function openByOwner(story: Story) {
   await page.getByText('剪辑').waitFor()
   // It is this machine's file now: it starts without anybody.
   await watch.refusing(503, () => watch.cutOff(() => story.appliance.pause(async () => {})))
+}
+
+/** The original goes on: this one becomes an appliance of its own, and says what that means. */
+async function openAsCopy(story: Story) {
+  const { page, text, watch } = story
+  const words = text.sealed
+  await page.getByRole('heading', { name: words.title }).waitFor()
+  expect(await page.getByRole('radio', { name: words.moved }).isChecked()).toBe(true)
+  await page.getByText(words.copied, { exact: true }).click()
+  expect(await page.getByRole('radio', { name: words.copied }).isChecked()).toBe(true)
+  expect(await overflow(page)).toBe(0)
+  await watch.shot('sealed-copied', true)
+  await fillSignIn(story, password)
+  await page.getByRole('heading', { level: 1, name: text.dashboard.title }).waitFor()
+  const notice = page.getByRole('alert').filter({ hasText: text.notices.copiedPoints[0]! })
+  await notice.waitFor()
+  await page.getByText(text.events.kinds['system.unsealed:copied'], { exact: true }).waitFor()
+  expect(await overflow(page)).toBe(0)
+  await watch.shot('copied-overview', true)
+  await notice.getByRole('button', { name: text.notices.understood }).click()
+  await notice.waitFor({ state: 'detached' })
+  await go(story, 'file')
+  await page.getByText(text.file.appliance, { exact: true }).waitFor()
+  await page.getByText(text.keyring.stolen).click()
+  await page.getByText(text.keyring.stolenSteps[0]!).waitFor()
+  expect(await overflow(page)).toBe(0)
+  await watch.shot('copied-file', true)
+  await page.reload()
+  await go(story, 'dashboard')
+  await page.getByText(text.events.kinds['system.unsealed:copied'], { exact: true }).waitFor()
+  expect(await notice.count()).toBe(0)
 }
 
 async function openByCode(story: Story, code: string) {

@@ -39,7 +39,8 @@ export interface Session {
   state: Cell<SessionState>
   /** Comes in by what may be left of an earlier session, or by the present one, which may count no more. */
   start(): Promise<void>
-  signIn(username: string, password: string): Promise<User>
+  /** `copied`: it opens a sealed file, and the machine that this came from goes on. */
+  signIn(username: string, password: string, copied?: boolean): Promise<User>
   changePassword(old: string, next: string): Promise<void>
   signOut(): Promise<void>
   /** The access token, or '' when signed out. */
@@ -142,8 +143,8 @@ export function createSession(around: Surroundings): Session {
     token: () => access,
     renew,
     start,
-    async signIn(username, password) {
-      const user = adopt(await grantBy('/login', { body: { username, password, cookie: true } }))
+    async signIn(username, password, copied = false) {
+      const user = adopt(await grantBy('/login', { body: { username, password, cookie: true, ...(copied && { copied }) } }))
       around.tell('signed_in')
       return user
     },

@@ -175,6 +175,7 @@ export async function askOpen(path: string, how: Ask = {}): Promise<Response> {
 }
 
 /** Opens the sealed file by its recovery code, and gives that owner a new password. It takes a moment on purpose. */
-export async function unseal(code: string, username: string, password: string): Promise<void> {
-  await ask('/api/v1/admin/unseal', { method: 'POST', body: { recovery_code: code, username, new_password: password }, patience: 120_000 })
+export async function unseal(code: string, username: string, password: string, copied: boolean): Promise<void> {
+  const body = { recovery_code: code, username, new_password: password, ...(copied && { copied }) }
+  await ask('/api/v1/admin/unseal', { method: 'POST', body, patience: 120_000 })
 }

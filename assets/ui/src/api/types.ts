@@ -2120,11 +2120,19 @@ export interface components {
             message: string;
         };
         File: {
+            /** @description The appliance's UUID, iss of all that it signs */
+            appliance_id: string;
             /** Format: int64 */
             bytes: number;
             /** @description The file was closed properly before it was opened */
             clean_start: boolean;
             compacting: boolean;
+            /**
+             * Format: date-time
+             * @description When it became an appliance of its own, beside the one that the file was copied from; empty: it never did
+             * @example 2026-11-23T14:00:00Z
+             */
+            copied_at: string | null;
             /**
              * Format: double
              * @description How long a plain copy that begins now may take
@@ -2655,6 +2663,8 @@ export interface components {
             app_id?: string;
             /** @description Put the refresh token into a cookie that scripts cannot read */
             cookie?: boolean;
+            /** @description Only where the data file is sealed, else 409 not_sealed: the machine that it came from goes on, and this appliance gets an identity of its own */
+            copied?: boolean;
             /** @example Goldfish-2026! */
             password: string;
             /**
@@ -2770,6 +2780,8 @@ export interface components {
             count: number;
         };
         UnsealInput: {
+            /** @description The machine that the file came from goes on, and this appliance gets an identity of its own */
+            copied?: boolean;
             /** @example Goldfish-2026! */
             new_password: string;
             /** @description As it was shown when it was made; spaces and dashes do not count */
@@ -7771,6 +7783,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

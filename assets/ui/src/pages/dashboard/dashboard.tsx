@@ -6,10 +6,10 @@ import { useDashboard, type Dashboard as Data } from '../../api/dashboard'
 import { useFormat } from '../../i18n/format'
 import { useText } from '../../i18n/text'
 import { Happenings } from '../../parts/happenings'
+import { useHidden } from '../../parts/hidden'
 import { Page } from '../../parts/page'
 import { Loaded, Nothing } from '../../parts/state'
 import { Guide } from '../start/guide'
-import { useGuideHidden } from '../start/hidden'
 import { CardBars } from './card_bars'
 import { Notices } from './notices'
 import { System } from './system'
@@ -38,7 +38,7 @@ export default function Dashboard() {
 
 function Overview({ data }: { data: Data }) {
   const format = useFormat()
-  const [hidden, hide] = useGuideHidden()
+  const [hidden, hide] = useHidden('guide_hidden')
   const { app, keys, connected } = data.steps
   return (
     <div className="stack">

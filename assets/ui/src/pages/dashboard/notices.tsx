@@ -1,4 +1,5 @@
 import { Alert, Button, type AlertProps } from 'antd'
+import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { usePlan } from '../../api/backups'
 import { useDataFile } from '../../api/file'
@@ -7,8 +8,9 @@ import { useReceiptsWaiting } from '../../api/receipts'
 import { useFormat } from '../../i18n/format'
 import { useText } from '../../i18n/text'
 import { useCan } from '../../parts/can'
+import { useHidden } from '../../parts/hidden'
 
-/** What needs the vendor: a failed backup, a full disk, devices that wait, no recovery code. Nothing where all is well. */
+/** What needs the vendor: a failed backup, a full disk, devices that wait, no recovery code, that it is a copy. Nothing where all is well. */
 export function Notices() {
   const words = useText().notices
   const format = useFormat()
@@ -33,6 +35,7 @@ export function Notices() {
       {waiting > 0 && (
         <Notice type="warning" title={words.receipts(format.number(waiting))} hint={words.receiptsHint} to="/receipts" action={words.toReceipts} />
       )}
+      {file?.copied_at && <CopyNotice at={file.copied_at} />}
       {keyring && !keyring.recovery_set && (
         <Notice type="warning" title={words.noRecovery} hint={words.noRecoveryHint} to="/file#recovery-code" action={words.toRecovery} />
       )}
@@ -40,7 +43,33 @@ export function Notices() {
   )
 }
 
-function Notice({ type, title, hint, to, action }: { type: NonNullable<AlertProps['type']>; title: string; hint: string; to: string; action: string }) {
+/** What it means that this appliance is a copy; until somebody has understood it. */
+function CopyNotice({ at }: { at: string }) {
+  const words = useText().notices
+  const format = useFormat()
+  const [hidden, hide] = useHidden('copy_hidden', at)
+  if (hidden) return null
+  const points = (
+    <ul className="points">
+      {words.copiedPoints.map((point) => (
+        <li key={point}>{point}</li>
+      ))}
+    </ul>
+  )
+  return <Notice type="warning" title={words.copied(format.dateTime(at))} hint={points} act={hide} action={words.understood} />
+}
+
+interface NoticeProps {
+  type: NonNullable<AlertProps['type']>
+  title: string
+  hint: ReactNode
+  /** Where the button leads, or else what it does. */
+  to?: string
+  act?: () => void
+  action: string
+}
+
+function Notice({ type, title, hint, to, act, action }: NoticeProps) {
   const navigate = useNavigate()
   return (
     <Alert
@@ -50,7 +79,7 @@ function Notice({ type, title, hint, to, action }: { type: NonNullable<AlertProp
       title={title}
       description={hint}
       action={
-        <Button size="small" onClick={() => void navigate(to)}>
+        <Button size="small" onClick={() => (to ? void navigate(to) : act?.())}>
           {action}
         </Button>
       }

@@ -1,5 +1,5 @@
 import { Button, Form, Input } from 'antd'
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { unseal } from '../../api/standing'
 import { useText } from '../../i18n/text'
 import { showFaults } from '../../parts/faults'
@@ -15,13 +15,16 @@ interface Fields {
 }
 
 interface RecoveryDoorProps {
+  /** How the file came here, and what was answered so far. */
+  question: ReactNode
+  copied: boolean
   back: () => void
   /** The file is open, and the owner has the new password. */
   done: () => void
 }
 
 /** The way in for an owner who has the recovery code instead of the password. */
-export default function RecoveryDoor({ back, done }: RecoveryDoorProps) {
+export default function RecoveryDoor({ question, copied, back, done }: RecoveryDoorProps) {
   const text = useText()
   const words = text.recovery
   const [form] = Form.useForm<Fields>()
@@ -35,7 +38,7 @@ export default function RecoveryDoor({ back, done }: RecoveryDoorProps) {
     setBusy(true)
     setCause(undefined)
     try {
-      await unseal(fields.recovery_code.trim(), fields.username.trim(), fields.new_password)
+      await unseal(fields.recovery_code.trim(), fields.username.trim(), fields.new_password, copied)
       done()
     } catch (refusal) {
       setCause(showFaults(form, ['recovery_code', 'username', 'new_password'], refusal, { password: 'new_password', code: 'recovery_code' }))
@@ -59,6 +62,7 @@ export default function RecoveryDoor({ back, done }: RecoveryDoorProps) {
           <Input autoComplete="username" autoCapitalize="none" spellCheck={false} maxLength={254} />
         </Form.Item>
         <NewPassword names={[username]} />
+        {question}
         <Button type="primary" htmlType="submit" block loading={busy}>
           {words.submit}
         </Button>

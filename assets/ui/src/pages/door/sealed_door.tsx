@@ -2,6 +2,7 @@ import { Button } from 'antd'
 import { lazy, Suspense, useState } from 'react'
 import { appliance } from '../../api/standing'
 import { useText } from '../../i18n/text'
+import { Arrival } from './arrival'
 import { Door } from './door'
 import { SignInForm } from './sign_in_form'
 
@@ -11,10 +12,17 @@ const RecoveryDoor = lazy(() => import('./recovery_door'))
 export function SealedDoor({ recovery }: { recovery: boolean }) {
   const text = useText()
   const [byCode, setByCode] = useState(false)
+  const [copied, setCopied] = useState(false)
+  const question = <Arrival copied={copied} choose={setCopied} />
   if (byCode) {
     return (
       <Suspense fallback={<Door>{null}</Door>}>
-        <RecoveryDoor back={() => setByCode(false)} done={() => appliance.opened({ work: 'unseal', fault: '' })} />
+        <RecoveryDoor
+          question={question}
+          copied={copied}
+          back={() => setByCode(false)}
+          done={() => appliance.opened({ work: 'unseal', fault: '' })}
+        />
       </Suspense>
     )
   }
@@ -22,7 +30,7 @@ export function SealedDoor({ recovery }: { recovery: boolean }) {
     <Door>
       <h1>{text.sealed.title}</h1>
       <p>{text.sealed.hint}</p>
-      <SignInForm submitText={text.sealed.submit} done={() => appliance.opened()} />
+      <SignInForm submitText={text.sealed.submit} question={question} copied={copied} done={() => appliance.opened()} />
       {recovery && (
         <p className="door-foot">
           <Button type="link" onClick={() => setByCode(true)}>

@@ -14,11 +14,15 @@ interface SignInFormProps {
   submitText: string
   /** What stands above the fields until the server refuses something. */
   word?: ReactNode
+  /** What is asked besides, below the fields. */
+  question?: ReactNode
+  /** The file is a copy: its original goes on. */
+  copied?: boolean
   done?: () => void
 }
 
 /** User name and password. Who is let in by them is in the session then. */
-export function SignInForm({ submitText, word, done }: SignInFormProps) {
+export function SignInForm({ submitText, word, question, copied, done }: SignInFormProps) {
   const text = useText()
   const [form] = Form.useForm<Fields>()
   const [busy, setBusy] = useState(false)
@@ -33,7 +37,7 @@ export function SignInForm({ submitText, word, done }: SignInFormProps) {
     setBusy(true)
     setCause(undefined)
     try {
-      await session.signIn(username.trim(), password)
+      await session.signIn(username.trim(), password, copied)
       done?.()
     } catch (refusal) {
       setCause(showFaults(form, ['username', 'password'], refusal))
@@ -53,6 +57,7 @@ export function SignInForm({ submitText, word, done }: SignInFormProps) {
       <Form.Item name="password" label={text.signIn.password} rules={[{ required: true, message: text.signIn.needPassword }]}>
         <Input.Password autoComplete="current-password" />
       </Form.Item>
+      {question}
       <Button type="primary" htmlType="submit" block loading={busy}>
         {submitText}
       </Button>

@@ -50,6 +50,11 @@ function Facts({ file }: { file: DataFile }) {
         </dd>
         <dt>{words.release}</dt>
         <dd>{file.release || text.common.none}</dd>
+        <dt>{words.appliance}</dt>
+        <dd>
+          <Copyable value={file.appliance_id} what={words.appliance} />
+          {file.copied_at && <span className="faint small note">{words.copiedAt(format.dateTime(file.copied_at))}</span>}
+        </dd>
         <dt>{words.epoch}</dt>
         <dd>
           {format.number(file.epoch)}

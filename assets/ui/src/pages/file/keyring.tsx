@@ -42,7 +42,30 @@ function Slots({ keyring }: { keyring: Keyring }) {
         <p className="soft small">{words.intro}</p>
       </div>
       {slots.length === 0 ? <Nothing small title={words.empty} /> : <Listing label={words.sheet} rows={slots} columns={columns} />}
+      {slots.some((slot) => slot.kind === 'machine') && <StolenKey />}
     </section>
+  )
+}
+
+/** What to do where the machine key was taken together with the file, and how to keep it better. */
+function StolenKey() {
+  const words = useText().keyring
+  return (
+    <details className="more-about small">
+      <summary>{words.stolen}</summary>
+      <p>{words.stolenHint}</p>
+      <ol className="points">
+        {words.stolenSteps.map((step) => (
+          <li key={step}>{step}</li>
+        ))}
+      </ol>
+      <p className="strong">{words.keepBetter}</p>
+      <ul className="points">
+        {words.keepBetterPoints.map((point) => (
+          <li key={point}>{point}</li>
+        ))}
+      </ul>
+    </details>
   )
 }
 
