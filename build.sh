@@ -165,7 +165,7 @@ formatted() {
 	[ -z "$wrong" ] || { printf 'not formatted by gofumpt:\n%s\n' "$wrong"; return 1; }
 }
 
-vet() { go vet ./... ./.checks/arrows && GOOS=windows go vet ./... && GOOS=darwin go vet ./...; }
+vet() { go vet ./... ./.checks/arrows ./.checks/oldclock && GOOS=windows go vet ./... && GOOS=darwin go vet ./...; }
 
 same_openapi() {
 	$out openapi >.build/openapi.json
@@ -188,7 +188,7 @@ check() {
 	step 'rules of the house' .checks/rules.sh
 	step 'arrows' go run ./.checks/arrows
 	step 'vet (linux, windows, darwin)' vet
-	step 'staticcheck' go run $staticcheck ./... ./.checks/arrows
+	step 'staticcheck' go run $staticcheck ./... ./.checks/arrows ./.checks/oldclock
 	if has binary; then step 'binary' build; fi
 	if has openapi; then step 'openapi.json as the code says' same_openapi; fi
 	if has ui; then

@@ -41,6 +41,14 @@ type StatusOut struct {
 	ClientURL  string   `json:"client_url"`
 	Now        web.Time `json:"now" doc:"The appliance's clock"`
 	Compacting bool     `json:"compacting" doc:"The file is being compacted: changes wait for a moment"`
+	Purge      PurgeOut `json:"purge"`
+}
+
+// PurgeOut says whether what is too old to be kept is taken away.
+type PurgeOut struct {
+	Held     bool     `json:"held" doc:"Nothing is taken away: the clock jumped far ahead and nobody has said that it is right"`
+	Since    web.Time `json:"since" doc:"What the clock showed after the jump"`
+	LastSeen web.Time `json:"last_seen" doc:"The last time that the file had seen before the jump; null: not known"`
 }
 
 func (c *Console) registerDashboard(a *web.API) {
@@ -72,10 +80,18 @@ func (c *Console) dashboard(call *web.Call, _ *struct{}) (out DashboardOut, err 
 	return out, nil
 }
 
-func (c *Console) status(*web.Call, *struct{}) (StatusOut, error) {
-	return StatusOut{
+func (c *Console) status(*web.Call, *struct{}) (out StatusOut, err error) {
+	hold, err := c.rules.PurgeHeld()
+	if err != nil {
+		return out, err
+	}
+	out = StatusOut{
 		Version: c.opts.Release, StartedAt: web.At(c.opts.Started), DataFile: c.opts.DataFile, FileBytes: c.rules.DB().Size(),
 		ConsoleURL: c.opts.ConsoleURL, ClientURL: c.opts.ClientURL, Now: web.At(c.rules.Now()),
 		Compacting: c.rules.Compacting(),
-	}, nil
+	}
+	if hold != nil {
+		out.Purge = PurgeOut{Held: true, Since: web.Time(hold.Since), LastSeen: web.Time(hold.Seen)}
+	}
+	return out, nil
 }

@@ -117,19 +117,3 @@ func TestBadReceiptDecisions(t *testing.T) {
 		{"an app that is none", "GET", "/receipts?app_id=3f0c1f0e-6c0b-4f5e-9d5a-0b8f5b1c2d3e", nil, 404, "app_unknown", "app_id"},
 	})
 }
-
-func TestClockIsConfirmed(t *testing.T) {
-	d := &desk{World: licensetest.New(t), t: t}
-	d.Must(d.Close())
-	d.Clock.Advance(40 * 24 * time.Hour)
-	d.World = licensetest.Open(t, d.Path, d.Clock)
-	d.serve()
-	d.owner = d.signIn("admin", licensetest.Password)
-	for _, want := range []bool{true, false} {
-		held, err := d.PurgeHeld()
-		if d.Must(err); held != want {
-			t.Errorf("held is %v", held)
-		}
-		d.want(200, "POST", adminPath+"/clock/confirm", nil)
-	}
-}

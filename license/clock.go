@@ -13,6 +13,7 @@ type Marker struct {
 	Name   string `cbor:"1,keyasint"`
 	Value  int64  `cbor:"2,keyasint"`
 	Losses []Loss `cbor:"3,keyasint,omitempty"` // of the epoch's mark, oldest first
+	Before int64  `cbor:"4,keyasint,omitempty"` // of the hold on purges: the highest time seen before the clock jumped
 }
 
 const (
@@ -96,6 +97,10 @@ func (a *Authority) beginClock() error {
 	return a.checkClock(aheadAtStart)
 }
 
+// CheckClock judges the clock while the program runs: one that fell back begins an epoch, one that jumped a day ahead
+// holds purges. Call it regularly, from one goroutine.
+func (a *Authority) CheckClock() error { return a.checkClock(aheadRunning) }
+
 // checkClock judges the clock and writes the mark. ahead is how far it may be above the last time seen.
 func (a *Authority) checkClock(ahead time.Duration) error {
 	now, epoch := a.Now().UnixMilli(), a.db.Epoch()
@@ -107,7 +112,7 @@ func (a *Authority) checkClock(ahead time.Duration) error {
 	case now < high-clockSlack.Milliseconds():
 		return a.clockFellBack(now)
 	case now > high+ahead.Milliseconds():
-		if err := errors.Join(a.holdPurge(), a.clockError(codeClockAhead)); err != nil {
+		if err := errors.Join(a.holdPurge(high), a.clockError(codeClockAhead)); err != nil {
 			return err
 		}
 	}
@@ -125,10 +130,10 @@ func (a *Authority) clockFellBack(now int64) error {
 	a.clock.high = now
 	a.clock.mu.Unlock()
 	a.presence.resetTime(now)
-	if err := a.clockError(codeClockBack); err != nil {
+	if err := errors.Join(a.releasePurge(), a.clockError(codeClockBack)); err != nil {
 		return err
 	}
-	if err := errors.Join(a.reviveLicences(), a.releasePurge()); err != nil {
+	if err := a.reviveLicences(); err != nil {
 		return err
 	}
 	return a.keepClock(now, epoch, true)

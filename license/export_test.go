@@ -9,9 +9,6 @@ import (
 
 // What tests of the package's outside need of its inside.
 
-// CheckClock is the regular look at the clock.
-func (a *Authority) CheckClock() error { return a.checkClock(aheadRunning) }
-
 // KeepClock writes the mark of the highest signed time.
 func (a *Authority) KeepClock(now time.Time) error {
 	return a.keepClock(now.UnixMilli(), a.db.Epoch(), false)

@@ -18,7 +18,7 @@ type purge struct {
 // traces and receipts. Call it regularly, from one goroutine.
 func (a *Authority) Purge() error {
 	held, err := a.PurgeHeld()
-	if err != nil || held {
+	if err != nil || held != nil {
 		return err
 	}
 	if err := purgeSlice(a, bindings, &a.purge.bindings, func(tx *store.Tx, b *Binding) bool {
@@ -79,25 +79,46 @@ func purgeSlice[T any](a *Authority, t *store.Table[T], after *store.ID, due fun
 	})
 }
 
-// holdPurge keeps everything until the clock, which jumped ahead, is known to be right.
-func (a *Authority) holdPurge() error {
+// PurgeHold is why nothing old is purged: the clock jumped ahead, and nobody has said that it is right.
+type PurgeHold struct {
+	Since int64 // what the clock showed after the jump, Unix milliseconds
+	Seen  int64 // the highest time that the file had seen before it; 0: not known
+}
+
+// holdPurge keeps everything until the clock, which jumped ahead, is known to be right. seen is the highest time
+// before the jump. Of several jumps that nobody has judged the first is kept, for since then nothing was purged.
+func (a *Authority) holdPurge(seen int64) error {
 	return a.db.Update(func(tx *store.Tx) error {
-		return marks.Put(tx, &Marker{Name: purgeHold, Value: tx.Now.UnixMilli()})
+		if marks.Has(tx, []byte(purgeHold)) {
+			return nil
+		}
+		return marks.Put(tx, &Marker{Name: purgeHold, Value: tx.Now.UnixMilli(), Before: seen})
 	})
 }
 
-// PurgeHeld says whether nothing is purged because the clock jumped ahead and nobody has said that it is right.
-func (a *Authority) PurgeHeld() (bool, error) {
-	return store.Read(a.db, func(tx *store.Tx) (bool, error) { return marks.Has(tx, []byte(purgeHold)), nil })
+// PurgeHeld says why nothing is purged; nil: it goes on.
+func (a *Authority) PurgeHeld() (*PurgeHold, error) {
+	m, err := store.Read(a.db, func(tx *store.Tx) (*Marker, error) { return marks.Get(tx, []byte(purgeHold)) })
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &PurgeHold{Since: m.Value, Seen: m.Before}, nil
 }
 
-// ConfirmClock is the owner's word that the clock is right: what it says is old is purged again.
+// ConfirmClock is the owner's word that the clock is right: what it says is old is purged again. It is recorded where
+// that was in doubt.
 func (a *Authority) ConfirmClock(who Actor) error {
 	if err := who.Authorise(WriteFile); err != nil {
 		return err
 	}
 	return a.db.Update(func(tx *store.Tx) error {
-		if err := release(tx); err != nil {
+		if !marks.Has(tx, []byte(purgeHold)) {
+			return nil
+		}
+		if err := marks.Delete(tx, []byte(purgeHold)); err != nil {
 			return err
 		}
 		return record(tx, who, about(SystemSetting, 0, 0, 0).because("clock_confirmed"))
@@ -105,12 +126,12 @@ func (a *Authority) ConfirmClock(who Actor) error {
 }
 
 // releasePurge goes on with it, for the clock has fallen back to where it was.
-func (a *Authority) releasePurge() error { return a.db.Update(release) }
-
-func release(tx *store.Tx) error {
-	err := marks.Delete(tx, []byte(purgeHold))
-	if isNotFound(err) {
-		return nil
-	}
-	return err
+func (a *Authority) releasePurge() error {
+	return a.db.Update(func(tx *store.Tx) error {
+		err := marks.Delete(tx, []byte(purgeHold))
+		if isNotFound(err) {
+			return nil
+		}
+		return err
+	})
 }

@@ -27,7 +27,7 @@ func (a *Authority) Run(ctx context.Context) {
 			step("refusals", a.flushRefusals)
 			step("compaction", a.CompactIfWished)
 		case <-slow.C:
-			step("clock", func() error { return a.checkClock(aheadRunning) })
+			step("clock", a.CheckClock)
 			step("presence", a.FlushPresence)
 			step("slots", a.sweepSlots)
 			step("seals", a.countSeals)

@@ -116,7 +116,7 @@ export const answers: Answers = {
   '/api/v1/admin/dashboard': { data: { apps: 1, accounts: 1, cards: counts, devices: app.devices, activations: days, recent: [], steps: { app: true, keys: true, connected: false } } },
   '/api/v1/admin/apps': { data: { items: [app], next: '' } },
   '/api/v1/admin/announcements': { data: { items: [], next: '' } },
-  '/api/v1/admin/status': { data: { version: '1', started_at: app.created_at, data_file: '/x', file_bytes: 1, console_url: '', client_url: '', now: app.created_at } },
+  '/api/v1/admin/status': { data: { version: '1', started_at: app.created_at, data_file: '/x', file_bytes: 1, console_url: '', client_url: '', now: app.created_at, purge: { held: false, since: null, last_seen: null } } },
   '/api/v1/admin/state': standing('ready'),
   '/api/v1/admin/backup-plan': { data: plan },
   '/api/v1/admin/backups': { data: { items: [backup(20), backup(21), backup(22), backup(22, 'second')] } },

@@ -85,6 +85,28 @@ test.each(widths)('what needs the vendor stands on the overview (%i px)', (width
   ),
 )
 
+test('somebody who may not manage the file sees that the clock jumped, and no button', () => {
+  const login = answers['/api/v1/auth/login'] as { data: { user: { permissions: string[] } } }
+  const user = { ...login.data.user, permissions: login.data.user.permissions.filter((may) => may !== 'file:write') }
+  const status = answers['/api/v1/admin/status'] as { data: object }
+  const purge = { held: true, since: '2026-11-23T08:00:00Z', last_seen: null }
+  return withAnswers(
+    360,
+    {
+      '/api/v1/auth/login': { ...login, data: { user } },
+      '/api/v1/admin/status': { data: { ...status.data, purge } },
+    },
+    async (watch, page) => {
+      await signIn(page)
+      const notice = page.getByRole('alert').filter({ hasText: text.clock.title })
+      await notice.getByText(text.clock.jumpedTo('2026/11/23 16:00')).waitFor() // an older release's hold
+      await notice.getByText(text.clock.othersDo).waitFor()
+      expect(await page.getByRole('button', { name: text.clock.confirm }).count()).toBe(0)
+      await whole(watch, 'states-clock-reader')
+    },
+  )
+})
+
 test.each(widths)('a backup is looked at before it is restored (%i px)', (width) =>
   withAnswers(
     width,

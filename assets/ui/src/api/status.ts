@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { call } from './call'
 import type { components } from './types'
 
@@ -13,5 +13,14 @@ export function useStatus() {
     queryFn: ({ signal }) => call<Status>('/status', { signal }),
     staleTime: 10_000,
     refetchInterval: ({ state }) => askAgain(state.data),
+  })
+}
+
+/** The word that the clock, which jumped ahead, is right: what it says is old is taken away again. */
+export function useConfirmClock() {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: () => call<unknown>('/clock/confirm', { method: 'POST', body: {} }),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['status'] }),
   })
 }

@@ -2536,6 +2536,22 @@ export interface components {
             kept: number;
             over_cap: boolean;
         };
+        Purge: {
+            /** @description Nothing is taken away: the clock jumped far ahead and nobody has said that it is right */
+            held: boolean;
+            /**
+             * Format: date-time
+             * @description The last time that the file had seen before the jump; null: not known
+             * @example 2026-11-23T14:00:00Z
+             */
+            last_seen: string | null;
+            /**
+             * Format: date-time
+             * @description What the clock showed after the jump
+             * @example 2026-11-23T14:00:00Z
+             */
+            since: string | null;
+        };
         Receipt: {
             app_id: string;
             /** @description Empty: the file does not know the card */
@@ -2746,6 +2762,7 @@ export interface components {
              * @example 2026-11-23T14:00:00Z
              */
             now: string | null;
+            purge: components["schemas"]["Purge"];
             /**
              * Format: date-time
              * @example 2026-11-23T14:00:00Z

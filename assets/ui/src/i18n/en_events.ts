@@ -54,6 +54,7 @@ export const events: typeof chinese = {
     'system.started': 'System started',
     'system.setting.changed': 'Settings changed',
     'system.setting.changed:copied': 'The copy’s backup plan no longer uses a second folder',
+    'system.setting.changed:clock_confirmed': 'The clock was confirmed; old records are cleared again',
     'system.unsealed': 'Sealed data file opened',
     'system.error:compact_failed': 'The data file could not be compacted',
     'system.compacting': 'Compaction of the data file began',

@@ -31,6 +31,20 @@ export const dataFile: typeof chinese = {
     ],
     understood: 'Understood',
   },
+  clock: {
+    title: 'The clock jumped far ahead, so nothing old is cleared for now',
+    jumped: (seen, since) => `The last time that the data file had noted was ${seen}; then the server’s clock showed ${since}.`,
+    jumpedTo: (since) => `All at once the server’s clock showed ${since}.`,
+    meaning:
+      'Records of devices and licences that ended 400 days ago are cleared by the clock. A wrong clock would clear them too early, and they cannot be brought back, so all of them are kept. Card keys, activations and devices go on as usual.',
+    todo: 'If the server was only switched off for a while, press the button. If the clock is wrong, set the system’s time right, and clearing goes on by itself.',
+    othersDo: 'Please have somebody who manages the data file check the server’s time and confirm it here.',
+    confirm: 'The clock is right, go on',
+    askTitle: 'Is the clock really right?',
+    shows: (now) => `The server’s clock now shows ${now}`,
+    askHint: 'Please compare it with a clock of your own. Records that ended 400 days before this time are then cleared for good.',
+    confirmed: 'Confirmed. Old records are cleared again',
+  },
   backups: {
     title: 'Backups',
     intro: 'The whole data file in one compressed copy, opened and checked as soon as it is made.',

@@ -57,6 +57,7 @@ export const events = {
     'system.started': '系统启动',
     'system.setting.changed': '修改了设置',
     'system.setting.changed:copied': '副本的备份计划不再使用第二个文件夹',
+    'system.setting.changed:clock_confirmed': '确认时钟是对的，清理继续进行',
     'system.unsealed': '打开了封存的数据文件',
     'system.error:compact_failed': '压缩数据文件没有成功',
     'system.compacting': '开始压缩数据文件',

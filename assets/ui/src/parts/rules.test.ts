@@ -93,6 +93,7 @@ describe('the sentence of an event', () => {
     expect(sentenceOf({ kind: 'app.changed', code: 'disabled' }, words)).toBe('停用了应用')
     expect(sentenceOf({ kind: 'app.changed', code: '' }, words)).toBe('修改了应用')
     expect(sentenceOf({ kind: 'user.login.refused', code: 'credentials_wrong' }, words)).toBe('登录被拒绝')
+    expect(sentenceOf({ kind: 'system.setting.changed', code: 'clock_confirmed' }, words)).toBe('确认时钟是对的，清理继续进行')
     expect(sentenceOf({ kind: 'weather.rain', code: '' }, words)).toBe('weather.rain')
   })
 })

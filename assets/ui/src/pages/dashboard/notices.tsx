@@ -9,8 +9,12 @@ import { useFormat } from '../../i18n/format'
 import { useText } from '../../i18n/text'
 import { useCan } from '../../parts/can'
 import { useHidden } from '../../parts/hidden'
+import { ClockNotice } from './clock_notice'
 
-/** What needs the vendor: a failed backup, a full disk, devices that wait, no recovery code, that it is a copy. Nothing where all is well. */
+/**
+ * What needs the vendor: a failed backup, a full disk, a clock that jumped, devices that wait, no recovery code, that it is
+ * a copy. Nothing where all is well.
+ */
 export function Notices() {
   const words = useText().notices
   const format = useFormat()
@@ -32,6 +36,7 @@ export function Notices() {
         />
       )}
       {file?.low_space && <Notice type="error" title={words.lowSpace} hint={words.lowSpaceHint} to="/file" action={words.toFile} />}
+      <ClockNotice />
       {waiting > 0 && (
         <Notice type="warning" title={words.receipts(format.number(waiting))} hint={words.receiptsHint} to="/receipts" action={words.toReceipts} />
       )}
