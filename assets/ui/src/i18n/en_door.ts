@@ -41,6 +41,24 @@ export const door: typeof chinese = {
       bytes: 'At most 72 bytes (a Chinese character takes 3)',
       name: 'Not containing your user name',
     },
+    strength: {
+      label: 'Password strength',
+      is: (level) => `Password strength: ${level}`,
+      levels: { weak: 'weak', fair: 'fair', good: 'good', strong: 'strong' },
+      suggested:
+        '12 characters or more are suggested: the password also protects every copy and backup of the data file, and whoever has a copy can go on guessing.',
+      advice: {
+        names: 'Leave out the user name, the e-mail address and what belongs to the account',
+        common: 'It holds a password or word that many people use',
+        walk: 'Keys that lie side by side (1qaz2wsx, qwerty) are easily guessed',
+        pinyin: 'Names and words in pinyin are easily guessed; add some words that have nothing to do with each other',
+        sequence: 'Digits and letters in a row or of a kind (123456, 5201314, abc) are easily guessed',
+        repeat: 'What is repeated makes it no stronger',
+        date: 'Years and dates are easily guessed',
+        longer: 'Make it longer, and it is far stronger',
+        more: 'One more word that has nothing to do with the others makes it stronger',
+      },
+    },
   },
   standing: {
     starting: 'Goldfish is starting',

@@ -39,6 +39,23 @@ export const door = {
       bytes: '不超过 72 字节（一个汉字占 3 字节）',
       name: '不含用户名',
     },
+    strength: {
+      label: '密码强度',
+      is: (level: string) => `密码强度：${level}`,
+      levels: { weak: '弱', fair: '一般', good: '较强', strong: '强' },
+      suggested: '建议 12 个字符以上：数据文件的每一份副本和备份也由这个密码保护，拿到副本的人可以一直猜下去。',
+      advice: {
+        names: '不要用用户名、邮箱或与账户有关的词',
+        common: '里面有人们常用的密码或词，很容易猜到',
+        walk: '键盘上相邻的键（如 1qaz2wsx、qwerty）很容易猜到',
+        pinyin: '姓名和词语的拼音很容易猜到，请再加几个互不相关的词',
+        sequence: '连续或常用的数字和字母（如 123456、5201314、abc）很容易猜到',
+        repeat: '重复的字符或片段不会让密码更强',
+        date: '年份和日期很容易猜到',
+        longer: '再长一些，就会强得多',
+        more: '再加一个不相关的词，会更强',
+      },
+    },
   },
   standing: {
     starting: '金鱼智盒正在启动',

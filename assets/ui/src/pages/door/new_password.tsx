@@ -2,6 +2,7 @@ import { CheckCircleFilled, MinusCircleOutlined } from '../../parts/icons'
 import { Form, Input } from 'antd'
 import { useText } from '../../i18n/text'
 import { isStrong, judgePassword, passwordRules } from '../../parts/password_rules'
+import { StrengthMeter } from './strength_meter'
 
 interface NewPasswordProps {
   /** The account's user name and e-mail address, which the password must not contain. */
@@ -10,7 +11,7 @@ interface NewPasswordProps {
   present?: string
 }
 
-/** The fields `new_password` and `again` of a form, and the rules, which are judged while one types. */
+/** The fields `new_password` and `again` of a form, and the strength and the rules, which are judged while one types. */
 export function NewPassword({ names, present }: NewPasswordProps) {
   const text = useText()
   const form = Form.useFormInstance()
@@ -26,8 +27,9 @@ export function NewPassword({ names, present }: NewPasswordProps) {
   return (
     <>
       <Form.Item name="new_password" label={text.password.next} rules={[{ validator: judgeNext }]} validateTrigger={[]}>
-        <Input.Password autoComplete="new-password" aria-describedby="password-rules" />
+        <Input.Password autoComplete="new-password" aria-describedby="password-rules password-strength" />
       </Form.Item>
+      <StrengthMeter password={next} names={names} id="password-strength" />
       <Rules password={next} names={names} />
       <Form.Item name="again" label={text.password.again} rules={[{ validator: judgeAgain }]}>
         <Input.Password autoComplete="new-password" />
