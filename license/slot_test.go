@@ -3,6 +3,7 @@ package license
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -171,6 +172,38 @@ func TestSeveralOwners(t *testing.T) {
 	}
 	if got := slotsOf(t, a); got != "machine, password admin" {
 		t.Errorf("of a deleted account: %s", got)
+	}
+}
+
+// Who comes in by something else than a password has no slot, and opens the file by none: another owner's password or the
+// recovery code must.
+func TestOwnerWithoutAPasswordOpensNothing(t *testing.T) {
+	a, clock := people(t)
+	_, who := changed(t, a)
+	(&Account{ID: who.Account}).rewrite(t, a, func(c *Account) { c.Hash = nil })
+	if err := a.db.Update(func(tx *store.Tx) error { return a.keys.dropSlot(tx, System, &Account{ID: who.Account}) }); err != nil {
+		t.Fatal(err)
+	}
+	if got := slotsOf(t, a); got != "machine" {
+		t.Errorf("slots: %s", got)
+	}
+	s := sealedAt(t, copied(t, a), machine('x', clock))
+	if s.HasPassword() || s.HasRecovery() {
+		t.Error("something opens it")
+	}
+	for _, typed := range []string{"", goodPassword} {
+		_, err := s.SignIn(t.Context(), netip.AddrFrom4([4]byte{10, 7, byte(len(typed)), 1}), "admin", typed, Moved)
+		wantFault(t, err, fault.Unauthenticated, "credentials_wrong")
+	}
+	full := Account{Role: RoleOwner, Hash: []byte("x")}
+	for what, change := range map[string]func(*Account){
+		"no password": func(c *Account) { c.Hash = nil }, "a customer": func(c *Account) { c.Role = RoleCustomer },
+		"disabled": func(c *Account) { c.Disabled = true }, "another's password": func(c *Account) { c.MustChange = true },
+	} {
+		c := full
+		if change(&c); c.holdsSlot() || !full.holdsSlot() {
+			t.Errorf("%s: holds a slot", what)
+		}
 	}
 }
 

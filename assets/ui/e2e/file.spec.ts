@@ -267,7 +267,7 @@ async function openAsCopy(story: Story) {
   const words = text.sealed
   await page.getByRole('heading', { name: words.title }).waitFor()
   expect(await page.getByRole('radio', { name: words.moved }).isChecked()).toBe(true)
-  await page.getByText(words.copied, { exact: true }).click()
+  await page.getByRole('radio', { name: words.copied }).check()
   expect(await page.getByRole('radio', { name: words.copied }).isChecked()).toBe(true)
   expect(await overflow(page)).toBe(0)
   await watch.shot('sealed-copied', true)

@@ -17,7 +17,7 @@ export const door: typeof chinese = {
     title: 'Change password',
     forcedTitle: 'First, set a password of your own',
     forcedHint: 'Everyone can look up the first password. Once you have set your own, everything else opens.',
-    hint: 'Sign-ins in other browsers and on other devices will end.',
+    hint: 'Sign-ins in other browsers and on other devices will end. Copies and backups made before still open with the old password.',
     old: 'Current password',
     next: 'New password',
     again: 'New password again',
