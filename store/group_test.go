@@ -3,10 +3,13 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"goldfish/store"
 )
@@ -205,6 +208,47 @@ func TestEpochsAreNeverGivenTwice(t *testing.T) {
 		if int(e) != i+2 {
 			t.Fatalf("epochs %v", got)
 		}
+	}
+}
+
+// The file becomes another appliance's with the commit and not before, for good and in every copy made since.
+func TestAnotherUUIDHoldsFromTheCommitOn(t *testing.T) {
+	db := open(t)
+	first := db.UUID()
+	renew := func(fail error) (was uuid.UUID, err error) {
+		return store.Write(db.DB, func(tx *store.Tx) (uuid.UUID, error) {
+			was, err := tx.RenewUUID()
+			if db.UUID() != first {
+				t.Error("it holds before the commit")
+			}
+			return was, errors.Join(err, fail)
+		})
+	}
+	if _, err := renew(errWant); !errors.Is(err, errWant) || db.UUID() != first {
+		t.Errorf("taken back: %v, %v", db.UUID(), err)
+	}
+	if err := db.View(func(tx *store.Tx) error { _, err := tx.RenewUUID(); return err }); !errors.Is(err, store.ErrReadOnly) {
+		t.Errorf("by a reader: %v", err)
+	}
+	was, err := renew(nil)
+	second := db.UUID()
+	if err != nil || was != first || second == first || second.Version() != 4 {
+		t.Fatalf("%v, then %v, %v", was, second, err)
+	}
+	if err := db.Compact(); err != nil || db.UUID() != second {
+		t.Errorf("compacted: %v, %v", db.UUID(), err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := db.Snapshot(copied); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{copied, db.Path()} {
+		must(db.Close())
+		again, err := store.Open(path, options(schema()))
+		if err != nil || again.UUID() != second {
+			t.Fatalf("%s: %v", path, err)
+		}
+		must(again.Close())
 	}
 }
 
