@@ -26,7 +26,7 @@ export const dataFile: typeof chinese = {
     copiedPoints: [
       'It and its original give out licences under the same app keys. A device that asks both follows whichever answered last; what is activated at one the other does not know.',
       'Their generations differ, and the copy’s is higher: the original may take that for an older copy put in its place. Do not let customers reach both.',
-      'The second folder of the backup plan was emptied, so that none of the original’s backups are deleted. Choose another folder if you want one.',
+      'The backup plan no longer uses a second folder, so that it prunes none of the original’s backups (nothing in that folder was touched). Choose another folder if you want one.',
       'If it is to live on by itself: change the owners’ passwords, change the data key, and make new apps (new signing keys) for it that go out with your next build.',
     ],
     understood: 'Understood',
