@@ -14,6 +14,7 @@ type JobOut struct {
 	Total      int      `json:"total"`
 	ObjectID   string   `json:"object_id" doc:"Of a generation: the batch"`
 	ErrorCode  string   `json:"error_code,omitzero" doc:"Why it failed"`
+	WaitCode   string   `json:"wait_code" enum:",disk_low" doc:"Why a running one does not go on for now; it does by itself"`
 	CreatedAt  web.Time `json:"created_at"`
 	FinishedAt web.Time `json:"finished_at"`
 }
@@ -87,6 +88,6 @@ func (c *Console) jobOut(j *license.Job) JobOut {
 	}
 	return JobOut{
 		ID: c.rules.IDs().Out(license.NounJob, j.ID), Kind: j.Kind.String(), State: state.String(), Done: j.Done, Total: j.Total,
-		ObjectID: object, ErrorCode: j.Code, CreatedAt: web.Time(j.Created), FinishedAt: web.Time(j.Finished),
+		ObjectID: object, ErrorCode: j.Code, WaitCode: j.Waits, CreatedAt: web.Time(j.Created), FinishedAt: web.Time(j.Finished),
 	}
 }

@@ -14,6 +14,9 @@ func (a *Authority) KeepClock(now time.Time) error {
 	return a.keepClock(now.UnixMilli(), a.db.Epoch(), false)
 }
 
+// CompactAgain is how long a compaction that failed waits.
+const CompactAgain = compactAgain
+
 // FlushRefusals writes the refusals that were gathered.
 func (a *Authority) FlushRefusals() error { return a.flushRefusals() }
 

@@ -57,6 +57,11 @@ func TestLowDisk(t *testing.T) {
 			t.Fatalf("%+v %v", j, err)
 		}
 	}
+	w.Await("the job to say that it waits", func() bool {
+		j, err := w.Job(w.Owner, job.ID)
+		w.Must(err)
+		return j.Waits == license.WaitsForRoom
+	})
 	w.Must(w.SweepOffline()) // going offline is for good and is written
 	if id := card.Bindings[0].Binding.ID; !online(w, id) {
 		t.Error("heard, but not online")

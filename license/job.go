@@ -53,7 +53,11 @@ type Job struct {
 	By       store.ID `cbor:"8,keyasint,omitempty"`
 	Created  int64    `cbor:"9,keyasint"`
 	Finished int64    `cbor:"10,keyasint,omitempty"`
+	Waits    string   `cbor:"-"` // why it does not go on for now: WaitsForRoom or ""
 }
+
+// WaitsForRoom is the code of a job that waits until the disk has room.
+const WaitsForRoom = "disk_low"
 
 func newJob(tx *store.Tx, who Actor, kind JobKind, object store.ID, total int) (*Job, error) {
 	id, err := jobs.NextID(tx)
@@ -73,11 +77,12 @@ type jobRunner struct {
 	stop      context.CancelFunc
 	pause     time.Duration // after a failed slice, doubling
 	turn      sync.Mutex
+	waiting   map[store.ID]bool // for room on the disk
 	wg        sync.WaitGroup
 }
 
 func (r *jobRunner) begin(a *Authority) {
-	r.authority, r.pause = a, time.Second
+	r.authority, r.pause, r.waiting = a, time.Second, map[store.ID]bool{}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 }
 
@@ -93,8 +98,43 @@ func (r *jobRunner) tell(j *Job) {
 	r.mu.Lock()
 	watch := r.watch
 	r.mu.Unlock()
+	j = r.seen(j)
 	for _, fn := range watch {
 		r.authority.guarded("job", func() { fn(*j) })
+	}
+}
+
+// seen is a job with what only memory knows of it.
+func (r *jobRunner) seen(j *Job) *Job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := *j
+	if out.Waits = ""; r.waiting[j.ID] && j.State == JobRunning {
+		out.Waits = WaitsForRoom
+	}
+	return &out
+}
+
+// wait notes whether a job waits for room on the disk, and says so once.
+func (r *jobRunner) wait(id store.ID, waits bool) {
+	r.mu.Lock()
+	was := r.waiting[id]
+	if waits {
+		r.waiting[id] = true
+	} else {
+		delete(r.waiting, id)
+	}
+	r.mu.Unlock()
+	a := r.authority
+	switch {
+	case waits == was:
+	case !waits:
+		a.log.Info("a job that waited goes on: the disk has room", "job", a.ids.Out(NounJob, id))
+	default:
+		a.log.Warn("a job waits until the disk has room", "job", a.ids.Out(NounJob, id))
+		if j, err := store.Read(a.db, func(tx *store.Tx) (*Job, error) { return jobs.Get(tx, id.Key()) }); err == nil {
+			r.tell(j)
+		}
 	}
 }
 
@@ -134,6 +174,7 @@ func (r *jobRunner) drive(id store.ID, step func() (*Job, error), stuck func()) 
 			return
 		}
 		if errors.Is(err, store.ErrFull) { // it goes on when the disk has room
+			r.wait(id, true)
 			if !r.rest(triesMost) {
 				return
 			}
@@ -150,6 +191,7 @@ func (r *jobRunner) drive(id store.ID, step func() (*Job, error), stuck func()) 
 			continue
 		}
 		try = 0
+		r.wait(id, false)
 		r.tell(job)
 		if job.State != JobRunning && job.State != JobCancelling {
 			return
@@ -197,7 +239,11 @@ func (a *Authority) Job(who Actor, id store.ID) (*Job, error) {
 	if err := who.Authorise(ReadJobs); err != nil {
 		return nil, err
 	}
-	return store.Read(a.db, func(tx *store.Tx) (*Job, error) { return rowOf(tx, jobs, id, NounJob) })
+	j, err := store.Read(a.db, func(tx *store.Tx) (*Job, error) { return rowOf(tx, jobs, id, NounJob) })
+	if err != nil {
+		return nil, err
+	}
+	return a.jobs.seen(j), nil
 }
 
 // ListJobs gives up to limit jobs, newest first.
@@ -205,9 +251,13 @@ func (a *Authority) ListJobs(who Actor, before store.ID, limit int) ([]*Job, err
 	if err := who.Authorise(ReadJobs); err != nil {
 		return nil, err
 	}
-	return store.Read(a.db, func(tx *store.Tx) ([]*Job, error) {
+	rows, err := store.Read(a.db, func(tx *store.Tx) ([]*Job, error) {
 		return page(jobs.Scan(tx, backFrom(before)), limit)
 	})
+	for i, j := range rows {
+		rows[i] = a.jobs.seen(j)
+	}
+	return rows, err
 }
 
 // CancelJob stops a running job; what it has made is taken away again, and nothing is left of it. A rotation cannot be

@@ -181,23 +181,23 @@ func (r *rotation) endSessions(j *Job) error {
 	return err
 }
 
-// pass seals the next rows of a table anew, if one of them needs it.
+// pass seals the next rows of a table anew, if one of them needs it. While the disk has little room that waits: the
+// reserve is for activations.
 func (r *rotation) pass(j *Job) (*Job, error) {
 	stale, n, next, err := r.look()
 	if err != nil {
 		return nil, err
 	}
 	if stale > 0 {
-		j, err = store.Write(r.a.db, func(tx *store.Tx) (*Job, error) {
-			j, err := jobs.Get(tx, r.id.Key())
-			if err != nil {
-				return nil, err
+		err = r.a.db.UpdateSpare(func(tx *store.Tx) (err error) {
+			if j, err = jobs.Get(tx, r.id.Key()); err != nil {
+				return err
 			}
 			if next, n, err = tx.Reseal(r.tables[0], r.after, resealRows); err != nil {
-				return nil, err
+				return err
 			}
 			j.Done = min(r.done+n, j.Total)
-			return j, jobs.Put(tx, j)
+			return jobs.Put(tx, j)
 		})
 		if err != nil {
 			return nil, err
@@ -308,7 +308,8 @@ func (r *rotation) dropOld() error {
 	})
 }
 
-// finish compacts the file, which still holds what was sealed under the old key. If that fails it stays wished for.
+// finish compacts the file, which still holds what was sealed under the old key. If that fails, or the disk has no room
+// for it, it stays wished for.
 func (r *rotation) finish() (*Job, error) {
 	if err := r.a.compactUnasked(); err != nil {
 		if errors.Is(err, store.ErrClosed) {

@@ -100,8 +100,11 @@ func (a *Authority) Compact(who Actor) error {
 	return a.compact(who)
 }
 
-// compact leaves a wish that came meanwhile standing.
+// compact leaves a wish that came meanwhile standing. Where the disk has no room for it nothing is begun or announced.
 func (a *Authority) compact(who Actor) error {
+	if err := a.db.RoomToCompact(); err != nil {
+		return err
+	}
 	wish := func(tx *store.Tx) (int64, error) {
 		m, err := marks.Get(tx, []byte(compactMark))
 		if isNotFound(err) {

@@ -35,6 +35,25 @@ func (db *DB) Compact() error {
 	return <-done
 }
 
+// RoomToCompact is ErrFull if the disk has no room for the copy that Compact makes, or would have little beside it. The
+// copy is as large as the pages in use.
+func (db *DB) RoomToCompact() error {
+	free, all, err := diskRoom(filepath.Dir(db.path))
+	if err != nil {
+		return nil // some network disks answer nothing of use
+	}
+	var used int64
+	err = db.View(func(tx *Tx) error {
+		stats := tx.bolt.DB().Stats()
+		used = tx.bolt.Size() - int64(stats.FreePageN+stats.PendingPageN)*int64(tx.bolt.DB().Info().PageSize)
+		return nil
+	})
+	if err == nil && free-used < lowBelow(all) {
+		err = fmt.Errorf("%w: the copy needs %d bytes, %d are free", ErrFull, used, free)
+	}
+	return err
+}
+
 // compact is the writer's, between two commits.
 func (db *DB) compact() (err error) {
 	if db.broken.Load() {

@@ -2245,6 +2245,11 @@ export interface components {
             state: "running" | "done" | "cancelled" | "failed";
             /** Format: int64 */
             total: number;
+            /**
+             * @description Why a running one does not go on for now; it does by itself
+             * @enum {string}
+             */
+            wait_code: "" | "disk_low";
         };
         Keyring: {
             data_key: components["schemas"]["DataKey"];

@@ -447,6 +447,7 @@ export const en: Texts = {
     kind: 'Job',
     progress: 'Progress',
     states: { running: 'Running', done: 'Done', cancelled: 'Cancelled', failed: 'Failed' },
+    waits: { disk_low: 'The disk has little room: the job waits, and goes on by itself once there is room' },
     finished: 'Finished',
     cancel: 'Cancel job',
     cancelTitle: 'Cancel this job?',

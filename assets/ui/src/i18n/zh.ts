@@ -451,6 +451,7 @@ export const zh = {
     kind: '任务',
     progress: '进度',
     states: { running: '进行中', done: '已完成', cancelled: '已取消', failed: '失败' },
+    waits: { disk_low: '磁盘空间不足，任务暂停；腾出空间后会自动继续' },
     finished: '结束时间',
     cancel: '取消任务',
     cancelTitle: '取消这个任务？',

@@ -9,6 +9,7 @@ import { useCan } from '../../parts/can'
 import { useLineIsUp } from '../../parts/line'
 import { Loaded } from '../../parts/state'
 import { percentOf } from '../jobs/percent'
+import { Waiting } from '../jobs/waiting'
 import { PasswordStep } from './password_step'
 
 /** The change of the data key: what it is for, the order, and how far it is. */
@@ -87,6 +88,7 @@ function Outcome({ job }: { job: Job }) {
         <span className="faint small">{text.generate.progress(number(job.done), number(job.total))}</span>
       </div>
       <Progress percent={percentOf(job)} status="active" aria-label={words.rotating} />
+      <Waiting job={job} />
     </div>
   )
 }

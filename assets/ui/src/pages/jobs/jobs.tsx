@@ -9,6 +9,7 @@ import { Page } from '../../parts/page'
 import { Pager } from '../../parts/pager'
 import { Loaded, Nothing, useSentence } from '../../parts/state'
 import { Tag } from '../../parts/tags'
+import { Waiting } from './waiting'
 import { percentOf } from './percent'
 
 export default function Jobs() {
@@ -58,6 +59,7 @@ function JobProgress({ job }: { job: Job }) {
     <div className="bar-cell">
       <Progress size="small" percent={percentOf(job)} status={status} aria-label={text.jobs.progress} />
       <span className="faint small">{text.generate.progress(number(job.done), number(job.total))}</span>
+      <Waiting job={job} />
     </div>
   )
 }

@@ -10,6 +10,7 @@ import { useText } from '../../i18n/text'
 import { useLineIsUp } from '../../parts/line'
 import { Loaded, useSentence } from '../../parts/state'
 import { percentOf } from '../jobs/percent'
+import { Waiting } from '../jobs/waiting'
 import { ExportButton } from './export_button'
 
 interface GenerateProgressProps {
@@ -48,6 +49,7 @@ function Running({ job, close }: { job: Job; close: () => void }) {
       <strong role="status">{words.running}</strong>
       <Progress percent={percentOf(job)} aria-label={words.progressLabel} />
       <span className="soft">{words.progress(number(job.done), number(job.total))}</span>
+      <Waiting job={job} />
       <p className="soft small">{words.runningHint}</p>
       <div className="row">
         <Button danger loading={stopping} onClick={() => cancel.mutate(job.id, { onError: (cause) => void message.error(sentence(cause)) })}>
