@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"goldfish/license"
-	"goldfish/store"
 )
 
 func TestTheFileByTheConsole(t *testing.T) {
@@ -52,15 +51,7 @@ func TestACompactionIsAnnounced(t *testing.T) {
 	d.newBatch(d.newApp("x"), 100, nil)
 	compacting := func() bool { return d.get(adminPath+"/status").data("compacting") == true }
 	l, _ := d.watch(nil)
-	held, let, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- d.DB().Update(func(*store.Tx) error { // the writer has other work: the compaction waits for its turn
-			close(held)
-			<-let
-			return nil
-		})
-	}()
-	<-held
+	let := d.HoldWriter() // the writer has other work: the compaction waits for its turn
 	if compacting() {
 		t.Error("told before anybody wanted it")
 	}
@@ -69,8 +60,7 @@ func TestACompactionIsAnnounced(t *testing.T) {
 	if d.get(adminPath+"/file").data("compacting") != true {
 		t.Error("the page of the file does not say so")
 	}
-	close(let)
-	d.Must(<-ended)
+	let()
 	event := func(kind string) answer {
 		return l.want("event", func(a answer) bool { return a.text("event.kind") == kind })
 	}

@@ -101,6 +101,23 @@ func (w *World) Must(err error) {
 	}
 }
 
+// HoldWriter keeps the file's writer busy until let is called, which returns when it is free again.
+func (w *World) HoldWriter() (let func()) {
+	held, free, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- w.DB().Update(func(*store.Tx) error {
+			close(held)
+			<-free
+			return nil
+		})
+	}()
+	<-held
+	return func() {
+		close(free)
+		w.Must(<-ended)
+	}
+}
+
 // App registers an app; policy nil keeps the default.
 func (w *World) App(policy *license.Policy) *license.App {
 	w.T.Helper()
