@@ -1,1 +1,0 @@
-import{D as e,n as t}from"./console-963fcb6d.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};

@@ -1,1 +1,0 @@
-import{D as e,n as t}from"./console-35b659b9.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};

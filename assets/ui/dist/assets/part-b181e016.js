@@ -1,0 +1,1 @@
+import{n as e}from"./part-9300820a.js";import{n as t}from"./part-1d74bac7.js";function n(){var n;let r=e(),i=t(),a=((n=r.data)==null?void 0:n.items)??[],o=new Map(a.map(e=>[e.id,i(e.name)]));return{loading:r.isPending,none:r.data!==void 0&&a.length===0,nameOf:e=>o.get(e)??e,options:a.map(e=>({value:e.id,label:i(e.name)}))}}export{n as t};

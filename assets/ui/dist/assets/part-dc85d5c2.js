@@ -1,1 +1,0 @@
-import{n as e}from"./part-4e9c56c5.js";import{n as t}from"./part-694a59cb.js";function n(){var n;let r=e(),i=t(),a=((n=r.data)==null?void 0:n.items)??[],o=new Map(a.map(e=>[e.id,i(e.name)]));return{loading:r.isPending,none:r.data!==void 0&&a.length===0,nameOf:e=>o.get(e)??e,options:a.map(e=>({value:e.id,label:i(e.name)}))}}export{n as t};

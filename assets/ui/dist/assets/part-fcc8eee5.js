@@ -1,0 +1,1 @@
+import{i as e,t}from"./part-2aebc732.js";function n(){return e({queryKey:[`dashboard`],queryFn:({signal:e})=>t(`/dashboard`,{signal:e}),refetchInterval:6e4})}export{n as t};
