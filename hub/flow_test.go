@@ -76,7 +76,7 @@ func TestBlockedWriteHasAnEnd(t *testing.T) {
 // TestSocketIsFineAfterABlockedWrite sees that the deadline of one blocked write
 // does not hit a later one.
 func TestSocketIsFineAfterABlockedWrite(t *testing.T) {
-	srv := start(t, hub.Options{Patience: 300 * time.Millisecond, Ping: 100 * time.Millisecond, QueueMessages: 1 << 20, QueueBytes: 1 << 30}, joinNamed)
+	srv := start(t, hub.Options{Patience: 1500 * time.Millisecond, Ping: 500 * time.Millisecond, QueueMessages: 1 << 20, QueueBytes: 1 << 30}, joinNamed)
 	c := srv.join(t, "app")
 	message := strings.Repeat("x", 60<<10)
 	const many = 200 // more than both kernel buffers take
