@@ -50,7 +50,8 @@ export async function watched(browser: Browser, origins: string[], language: 'zh
     if (line.type() !== 'error' && line.type() !== 'warning') return
     const own = /Failed to load resource: the server responded with a status of (\d+)/.exec(line.text())
     if (own && expected.includes(Number(own[1]))) return
-    if (away && /net::ERR_(CONNECTION_|EMPTY_)/.test(line.text())) return
+    // One that comes back answers 503 until its file is open.
+    if (away && (/net::ERR_(CONNECTION_|EMPTY_)|WebSocket is closed before/.test(line.text()) || own?.[1] === '503')) return
     complaints.push(`${line.type()}: ${line.text()} (${page.url()})`)
   })
   const look = (url: string) => {

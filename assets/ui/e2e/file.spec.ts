@@ -282,7 +282,7 @@ async function openAsCopy(story: Story) {
   await notice.waitFor({ state: 'detached' })
   await go(story, 'file')
   await page.getByText(text.file.appliance, { exact: true }).waitFor()
-  await page.getByText(text.keyring.stolen).click()
+  await page.locator('details.more-about').evaluate((fold: HTMLDetailsElement) => (fold.open = true))
   await page.getByText(text.keyring.stolenSteps[0]!).waitFor()
   expect(await overflow(page)).toBe(0)
   await watch.shot('copied-file', true)
