@@ -287,6 +287,7 @@ async function openAsCopy(story: Story) {
   expect(await overflow(page)).toBe(0)
   await watch.shot('copied-file', true)
   await page.reload()
+  await page.getByRole('heading', { level: 1, name: text.file.title }).waitFor() // only then is it known where the menu is
   await go(story, 'dashboard')
   await page.getByText(text.events.kinds['system.unsealed:copied'], { exact: true }).waitFor()
   expect(await notice.count()).toBe(0)
